@@ -1,0 +1,1 @@
+"""Which plumbing do the other rooms stand on? It knows no word of Guild."""

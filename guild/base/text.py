@@ -1,0 +1,45 @@
+"""Text for people: tables, times, shortening; nothing raw ever reaches the terminal."""
+
+import re
+import time
+from collections.abc import Sequence
+
+# C0 and C1 controls, and the characters that change the direction of a line.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    """The text with control characters written as escapes, safe in a terminal's table.
+
+    Undecodable bytes (surrogates) come out as `\\udcXX` escapes, so that printing never fails.
+    """
+    clean = _CONTROL.sub(lambda m: repr(m.group())[1:-1], text)
+    return clean.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def table(rows: Sequence[Sequence[str]], indent: int = 0) -> list[str]:
+    """Left-aligned columns with two blanks between, as lines without trailing blanks."""
+    if not rows:
+        return []
+    cells = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
+    pad = " " * indent
+    return [
+        (pad + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True))).rstrip()
+        for row in cells
+    ]
+
+
+def format_time(micros: int | None) -> str:
+    """`YYYY-mm-dd HH:MM:SS` in local time; empty where there is none or it is out of range."""
+    if micros is None:
+        return ""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(micros / 1e6))
+    except (OverflowError, ValueError, OSError):
+        return ""
+
+
+def shorten(text: str, width: int) -> str:
+    """At most `width` characters, with an ellipsis where something was left out."""
+    return text if len(text) <= width else text[: max(0, width - 1)] + "…"

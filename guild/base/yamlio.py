@@ -1,0 +1,119 @@
+"""YAML in and out, as Guild 0.9 writes and reads it (`run-directory.md` 5.1).
+
+Differences from plain PyYAML: `1e5` and `1e-3` are floats both ways; the strings y, Y, n, N are quoted
+when written. Plain integers and null, the most frequent attributes, are read without loading PyYAML.
+"""
+
+import re
+from functools import lru_cache
+from typing import Any
+
+_INT = re.compile(rb"(?:0|-?[1-9][0-9]{0,17})\Z")
+_WORDS = {b"null": None, b"true": True, b"false": False, b"''": "", b"{}": {}, b"[]": []}
+_FLOAT = r"""(?x)
+    [-+]?(?:[0-9][0-9_]*)\.[0-9_]*(?:[eE][-+]?[0-9]+)?
+  | [-+]?(?:[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)
+  | \.[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?
+  | [-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*
+  | [-+]?\.(?:inf|Inf|INF)
+  | \.(?:nan|NaN|NAN)"""
+
+
+class YAMLError(ValueError):
+    """A text that is no YAML. `line` counts from 1, 0 where it is not known."""
+
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def decode(data: bytes) -> Any:
+    """The value of a YAML document. Raises YAMLError; null for an empty one."""
+    stripped = data.strip()
+    if _INT.match(stripped):
+        return int(stripped)
+    if stripped in _WORDS:
+        value = _WORDS[stripped]
+        return value.copy() if isinstance(value, dict | list) else value
+    return load(data)
+
+
+def load(data: bytes | str) -> Any:
+    """As `decode`, always through PyYAML's safe loader."""
+    import yaml
+
+    try:
+        return yaml.load(data, Loader=_loader())  # noqa: S506 - a subclass of the safe loader
+    except yaml.MarkedYAMLError as e:
+        mark = e.problem_mark or e.context_mark
+        raise YAMLError(e.problem or "invalid YAML", mark.line + 1 if mark else 0) from None
+    except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as e:
+        raise YAMLError(str(e).splitlines()[0] if str(e) else "invalid YAML") from None
+
+
+def encode(value: Any) -> bytes:
+    """Block style, keys sorted, one newline at the end, no `...`."""
+    if value is None or value is True or value is False:
+        return {None: b"null\n", True: b"true\n", False: b"false\n"}[value]
+    if type(value) is int:
+        return b"%d\n" % value
+    text = _dump(value, flow=False).strip()
+    if text.endswith("\n..."):
+        text = text[:-4]
+    return text.encode("utf-8", "surrogateescape") + b"\n"
+
+
+def encode_inline(value: Any) -> str:
+    """One line of YAML, as labels, prompts and log lines show a value."""
+    text = _dump(value, flow=True).strip()
+    return text[:-4].rstrip() if text.endswith("\n...") else text
+
+
+def _dump(value: Any, flow: bool) -> str:
+    import yaml
+
+    text = yaml.dump(
+        value,
+        Dumper=_dumper(),
+        default_flow_style=flow,
+        indent=2,
+        sort_keys=True,
+        allow_unicode=True,
+        width=1 << 30 if flow else 80,
+    )
+    return str(text)
+
+
+@lru_cache(maxsize=1)
+def _loader() -> Any:
+    import yaml
+
+    base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loader = type("GuildLoader", (base,), {})
+    _resolve_floats(loader, "-+0123456789.")
+    return loader
+
+
+@lru_cache(maxsize=1)
+def _dumper() -> Any:
+    import yaml
+
+    base = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    dumper: Any = type("GuildDumper", (base,), {"ignore_aliases": lambda self, data: True})
+    _resolve_floats(dumper, "-+0123456789.")
+    dumper.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^[yYnN]$"), list("yYnN"))
+    return dumper
+
+
+def _resolve_floats(cls: Any, first: str) -> None:
+    """Replace the float resolver of PyYAML (YAML 1.1) by one that takes `1e5`."""
+    tag = "tag:yaml.org,2002:float"
+    cls.yaml_implicit_resolvers = {
+        key: [(t, r) for t, r in resolvers if t != tag]
+        for key, resolvers in cls.yaml_implicit_resolvers.items()
+    }
+    pattern = re.compile(rf"^(?:{_FLOAT.replace('(?x)', '')})$", re.X)
+    for char in first:
+        cls.yaml_implicit_resolvers.setdefault(char, []).append((tag, pattern))
+
+

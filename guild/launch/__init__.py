@@ -1,0 +1,1 @@
+"""How does an operation become an ended process?"""

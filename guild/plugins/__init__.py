@@ -1,0 +1,1 @@
+"""Which operations and executors come built in?"""

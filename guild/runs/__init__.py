@@ -1,0 +1,1 @@
+"""What has been run? The sole owner of a run's `.guild` directory and of `runs/`."""

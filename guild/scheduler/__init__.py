@@ -1,0 +1,1 @@
+"""Which staged run may start now, and where?"""
