@@ -1,14 +1,19 @@
-"""Files: whole writes, careful reads, copies, removal, digests."""
+"""Files: whole writes, careful reads, removal, digests."""
 
 import hashlib
-import itertools
 import os
+import re
 import shutil
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-_counter = itertools.count()
+from guild.base.processes import place_mark
+
+_TEMP = ".tmp-"
+_TEMP_NAME = re.compile(re.escape(_TEMP) + r"([0-9a-f]{8})-([1-9][0-9]*)-[0-9a-f]+")
 
 # What is read of a file that should be small (an attribute, a marker) before it counts as damaged.
 SMALL = 4 << 20
@@ -23,17 +28,22 @@ def read_regular(path: Path | str, limit: int = SMALL) -> bytes:
 
     Raises FileNotFoundError, NotReadable for another kind of file or a larger one, other OSErrors.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
         info = os.fstat(fd)
         if not stat.S_ISREG(info.st_mode):
             raise NotReadable(f"not a regular file: {path}")
-        if info.st_size > limit:
+        data = b""
+        if info.st_size <= limit:
+            # One byte past the limit: the file may grow while it is read.
+            chunks, left = [], limit + 1
+            while left > 0 and (chunk := os.read(fd, min(left, 1 << 20))):
+                chunks.append(chunk)
+                left -= len(chunk)
+            data = b"".join(chunks)
+        if max(info.st_size, len(data)) > limit:
             raise NotReadable(f"larger than {limit} bytes: {path}")
-        chunks = []
-        while chunk := os.read(fd, 1 << 20):
-            chunks.append(chunk)
-        return b"".join(chunks)
+        return data
     finally:
         os.close(fd)
 
@@ -46,7 +56,9 @@ def write_whole(
     The temporary file lies in `temp_dir` (same file system; default: beside the target).
     `sync` puts the content on disk before the rename; syncing the directory is the caller's.
     """
-    temp = (temp_dir or path.parent) / f".tmp-{os.getpid()}-{next(_counter)}"
+    # Random as well: a pid alone comes back, in the next container that shares the directory for one.
+    name = f"{_TEMP}{place_mark()}-{os.getpid()}-{os.urandom(6).hex()}"
+    temp = (temp_dir or path.parent) / name
     fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         try:
@@ -59,6 +71,20 @@ def write_whole(
     except BaseException:
         remove_file(temp)
         raise
+
+
+def is_stale_temp(name: str) -> bool:
+    """Whether this is the name of a temporary file whose writer, a process of this machine, has ended."""
+    match = _TEMP_NAME.fullmatch(name)
+    if match is None or match[1] != place_mark():
+        return False
+    try:
+        os.kill(int(match[2]), 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def write_all(fd: int, data: bytes) -> None:
@@ -101,24 +127,43 @@ def sync_tree(path: Path) -> None:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a directory and all below it; links are removed, not followed. Absent is fine."""
+    """Remove a directory and all below it, write-protected or not; links are removed, not followed.
 
-    def retry_writable(function: object, name: str, error: object) -> None:
-        parent = os.path.dirname(name)
-        os.chmod(parent, stat.S_IRWXU)
-        if os.path.isdir(name) and not os.path.islink(name):
-            os.chmod(name, stat.S_IRWXU)
-            shutil.rmtree(name)
-        else:
-            os.unlink(name)
-
+    Absent is fine, and so is another process that removes the same tree. Raises other OSErrors.
+    """
+    if path.is_symlink() or not path.is_dir():
+        remove_file(path)
+        return
     try:
-        if path.is_symlink() or not path.is_dir():
-            os.unlink(path)
-        else:
-            shutil.rmtree(path, onerror=retry_writable)
-    except FileNotFoundError:
-        pass
+        _remove_present(path)
+    except PermissionError:
+        _make_writable(path)
+        _remove_present(path)
+
+
+def _remove_present(path: Path) -> None:
+    def unless_gone(function: Any, name: Any, error: Any) -> None:
+        reason = error if isinstance(error, BaseException) else error[1]
+        if not isinstance(reason, FileNotFoundError):
+            raise reason
+
+    if sys.version_info >= (3, 12):
+        shutil.rmtree(path, onexc=unless_gone)
+    else:
+        shutil.rmtree(path, onerror=unless_gone)
+
+
+def _make_writable(path: Path) -> None:
+    """Let the owner change all directories of a tree, as far as that is possible."""
+    todo = [os.fspath(path)]
+    while todo:
+        directory = todo.pop()
+        try:
+            os.chmod(directory, stat.S_IRWXU)
+            with os.scandir(directory) as entries:
+                todo += [e.path for e in entries if e.is_dir(follow_symlinks=False)]
+        except OSError:
+            continue  # the removal that follows says what is the matter
 
 
 def sha1_file(path: Path) -> str:

@@ -4,7 +4,9 @@ import json
 import os
 import signal
 import sys
+import zlib
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
@@ -45,7 +47,11 @@ class ProcessId:
 
     @staticmethod
     def from_text(text: str) -> "ProcessId":
-        return ProcessId.from_json(json.loads(text))
+        """Raises ValueError for anything but what `to_text` gives."""
+        try:
+            return ProcessId.from_json(json.loads(text))
+        except RecursionError:
+            raise ValueError("not a process identity") from None
 
 
 def _read_line(path: str) -> str:
@@ -66,10 +72,33 @@ def _place() -> tuple[str, str, str, str]:
             namespace = ""
         boot = _read_line("/proc/sys/kernel/random/boot_id")
     else:
-        import psutil
-
-        namespace, boot = "", str(int(psutil.boot_time()))
+        namespace, boot = "", _boot_session()
     return _read_line("/etc/machine-id"), os.uname().nodename, boot, namespace
+
+
+def _boot_session() -> str:
+    """What tells one start of this machine from another, where there is no /proc.
+
+    The time of the start would do if it did not move with every correction of the clock (macOS).
+    """
+    try:
+        import ctypes
+
+        buffer, size = ctypes.create_string_buffer(64), ctypes.c_size_t(64)
+        name = b"kern.bootsessionuuid"
+        if ctypes.CDLL(None).sysctlbyname(name, buffer, ctypes.byref(size), None, 0) == 0:
+            return buffer.value.decode("ascii", "replace")
+    except (ImportError, OSError, AttributeError):
+        pass
+    import psutil
+
+    return str(int(psutil.boot_time()))
+
+
+def place_mark() -> str:
+    """A short text that differs between machines and pid namespaces, fit for file names."""
+    machine, host, _boot, namespace = _place()
+    return f"{zlib.crc32(repr((machine, host, namespace)).encode()):08x}"
 
 
 def _linux_stat(pid: int) -> tuple[str, int] | None:
@@ -84,6 +113,8 @@ def _linux_stat(pid: int) -> tuple[str, int] | None:
 
 def _start_ticks(pid: int) -> int | None:
     """Start of a process that still runs; a zombie counts as ended."""
+    if pid <= 0:
+        return None
     if sys.platform == "linux":
         stat = _linux_stat(pid)
         return None if stat is None or stat[0] in "ZX" else stat[1]
@@ -94,13 +125,29 @@ def _start_ticks(pid: int) -> int | None:
         if process.status() == psutil.STATUS_ZOMBIE:
             return None
         return int(process.create_time() * 1000)
-    except psutil.Error:
+    except (psutil.Error, OverflowError):
         return None
+
+
+def _is_hidden(pid: int) -> bool:
+    """Whether a process whose start cannot be read is there all the same.
+
+    /proc may be mounted so that it shows one's own processes only (`hidepid`), or not at all.
+    """
+    if pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return sys.platform == "linux" and _linux_stat(os.getpid()) is None
 
 
 def identify(pid: int) -> ProcessId | None:
     """The identity of a process of this machine, None if it does not run (or is a zombie)."""
-    ticks = _start_ticks(pid) if pid > 0 else None
+    ticks = _start_ticks(pid)
     return None if ticks is None else ProcessId(*_place(), pid, ticks)
 
 
@@ -113,7 +160,16 @@ def this_process() -> ProcessId:
 
 def is_local(process: ProcessId) -> bool:
     """Whether this process can be looked at and signalled from here."""
-    return (process.machine, process.host, process.boot, process.namespace) == _place()
+    return _same_kernel(process) and process.namespace == _place()[3]
+
+
+def _same_kernel(process: ProcessId) -> bool:
+    """Whether it began on this machine since it was started.
+
+    The boot id says so alone: host names change under a running laptop. Without one, the host has to do.
+    """
+    _machine, host, boot, _namespace = _place()
+    return process.boot == boot and (bool(boot) or process.host == host)
 
 
 def is_alive(process: ProcessId) -> bool:
@@ -122,30 +178,30 @@ def is_alive(process: ProcessId) -> bool:
     Same boot and pid namespace: pid and start are tested. Same machine and host, another boot: dead.
     Anything else (another host, another container) cannot be seen from here and is believed.
     """
-    machine, host, boot, namespace = _place()
-    if process.boot == boot and process.host == host:
-        if process.namespace != namespace:
-            return True
-        return _start_ticks(process.pid) == process.ticks
-    return not ((process.machine, process.host) == (machine, host))
+    machine, host, _boot, namespace = _place()
+    if not _same_kernel(process):
+        return (process.machine, process.host) != (machine, host)
+    if process.namespace != namespace:
+        return True
+    ticks = _start_ticks(process.pid)
+    return _is_hidden(process.pid) if ticks is None else ticks == process.ticks
 
 
 def runs_since(pid: int, moment: float) -> bool:
     """Whether `pid` runs and began at or before `moment` (seconds since the epoch).
 
     For records that hold a bare pid: a process that began after the record was written is another one.
+    Both times are the clock's, so a clock that was put forward in between (or a virtual machine that
+    was halted: its processes do not age) makes a process look younger than it is, and its record void.
     """
-    if identify(pid) is None:
-        return False
-    if sys.platform != "linux":
-        import psutil
-
-        try:
-            return bool(psutil.Process(pid).create_time() <= moment + 1)
-        except psutil.Error:
-            return False
     ticks = _start_ticks(pid)
-    return ticks is not None and _boot_time() + ticks / os.sysconf("SC_CLK_TCK") <= moment + 1
+    if ticks is None:
+        return _is_hidden(pid)
+    if sys.platform == "linux":
+        began = _boot_time() + ticks / os.sysconf("SC_CLK_TCK")
+    else:
+        began = ticks / 1000
+    return began <= moment + 1
 
 
 def _boot_time() -> float:
@@ -156,7 +212,10 @@ def _boot_time() -> float:
 
 
 def signal_process(process: ProcessId, number: int) -> bool:
-    """Send a signal to exactly this process; False if it no longer runs (or is not of this machine)."""
+    """Send a signal to exactly this process; False if it no longer runs (or is not of this machine).
+
+    Raises PermissionError for another user's.
+    """
     if not is_local(process) or not is_alive(process):
         return False
     try:
@@ -167,7 +226,7 @@ def signal_process(process: ProcessId, number: int) -> bool:
 
 
 def descendants(pid: int) -> list[ProcessId]:
-    """All processes below `pid`, as they are now, children before grandchildren."""
+    """All processes below `pid`, as they are now, each after its parent."""
     import psutil
 
     try:
@@ -178,6 +237,7 @@ def descendants(pid: int) -> list[ProcessId]:
 
 
 def kill_all(processes: Iterable[ProcessId]) -> None:
-    """SIGKILL to each of these that still runs."""
+    """SIGKILL to each of these that still runs and that this user may kill."""
     for process in processes:
-        signal_process(process, signal.SIGKILL)
+        with suppress(PermissionError):
+            signal_process(process, signal.SIGKILL)

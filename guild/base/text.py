@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 
 # C0 and C1 controls, and the characters that change the direction of a line.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def printable(text: str) -> str:
@@ -24,10 +24,7 @@ def table(rows: Sequence[Sequence[str]], indent: int = 0) -> list[str]:
     cells = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
     pad = " " * indent
-    return [
-        (pad + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True))).rstrip()
-        for row in cells
-    ]
+    return [(pad + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True))).rstrip() for row in cells]
 
 
 def format_time(micros: int | None) -> str:
@@ -42,4 +39,6 @@ def format_time(micros: int | None) -> str:
 
 def shorten(text: str, width: int) -> str:
     """At most `width` characters, with an ellipsis where something was left out."""
-    return text if len(text) <= width else text[: max(0, width - 1)] + "…"
+    if len(text) <= width:
+        return text
+    return text[: width - 1] + "…" if width > 0 else ""

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 _INT = re.compile(rb"(?:0|-?[1-9][0-9]{0,17})\Z")
-_WORDS = {b"null": None, b"true": True, b"false": False, b"''": "", b"{}": {}, b"[]": []}
+_WORDS: dict[bytes, Any] = {b"null": None, b"true": True, b"false": False, b"''": "", b"{}": {}, b"[]": []}
 _FLOAT = r"""(?x)
     [-+]?(?:[0-9][0-9_]*)\.[0-9_]*(?:[eE][-+]?[0-9]+)?
   | [-+]?(?:[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)
@@ -43,7 +43,7 @@ def load(data: bytes | str) -> Any:
     import yaml
 
     try:
-        return yaml.load(data, Loader=_loader())  # noqa: S506 - a subclass of the safe loader
+        return yaml.load(data, Loader=_loader())  # a subclass of the safe loader
     except yaml.MarkedYAMLError as e:
         mark = e.problem_mark or e.context_mark
         raise YAMLError(e.problem or "invalid YAML", mark.line + 1 if mark else 0) from None
@@ -115,5 +115,3 @@ def _resolve_floats(cls: Any, first: str) -> None:
     pattern = re.compile(rf"^(?:{_FLOAT.replace('(?x)', '')})$", re.X)
     for char in first:
         cls.yaml_implicit_resolvers.setdefault(char, []).append((tag, pattern))
-
-

@@ -1,0 +1,38 @@
+"""App: the things that every command gets. The only place where the parts are joined."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from guild.home import Home, choose_home
+from guild.runs.store import RunStore
+
+
+@dataclass(frozen=True)
+class Globals:
+    """The options before the command."""
+
+    home: str | None = None
+    debug: bool = False
+
+
+@dataclass
+class App:
+    cwd: Path
+    environ: Mapping[str, str]
+    options: Globals
+
+    @cached_property
+    def home(self) -> Home:
+        return Home(choose_home(self.options.home, self.environ, self.cwd))
+
+    @cached_property
+    def store(self) -> RunStore:
+        """The runs of the home, for looking. Commands that change something call `store.create()`."""
+        return RunStore(self.home)
+
+
+def make_app(options: Globals) -> App:
+    return App(Path(os.getcwd()), dict(os.environ), options)

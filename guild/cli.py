@@ -1,0 +1,199 @@
+"""The root command: a table of names and modules, loaded on use; and the one error boundary."""
+
+import importlib
+import os
+import sys
+from typing import Any, NoReturn
+
+import click
+
+from guild.errors import EXIT_INTERNAL, EXIT_INTERRUPTED, GuildError
+
+# name -> module of guild.commands (its attribute `command`), and the line for `guild --help`, so that help
+# loads none of them. tests/test_house.py compares the lines with the commands.
+COMMANDS = {
+    "cat": ("cat", "Print a run's output or one of its files."),
+    "compare": ("compare", "Compare runs: flags and results side by side."),
+    "label": ("runs_label", "Set, change or remove the labels of runs."),
+    "operations": ("operations", "List the operations of this project."),
+    "run": ("run", "Run, stage or restage an operation."),
+    "runs": ("runs", "List runs; info, delete, restore, and more."),
+    "stop": ("runs_stop", "Stop runs and queues."),
+    "watch": ("watch", "Follow the output of a run until it ends."),
+}
+ALIASES = {"ops": "operations"}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are asked for."""
+
+    def __init__(self, *args: Any, table: dict[str, tuple[str, str]], aliases: dict[str, str], **kw: Any):
+        super().__init__(*args, **kw)
+        self.table = table
+        self.aliases = aliases
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(self.table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        name = self.aliases.get(cmd_name, cmd_name)
+        if name not in self.table:
+            return None
+        module = importlib.import_module(f"guild.commands.{self.table[name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self.table[name][1]) for name in self.list_commands(ctx)])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], [*self.table, *self.aliases], 1)
+            hint = f" (did you mean '{near[0]}'?)" if near else ""
+            ctx.fail(f"unrecognized command '{args[0]}'{hint}")
+
+
+def _change_dir(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if value:
+        try:
+            os.chdir(value)
+        except OSError as e:
+            raise GuildError(f"cannot use directory '{value}': {e.strerror}") from None
+
+
+def _show_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:
+        from guild import __version__
+
+        click.echo(f"guild {__version__}")
+        ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    table=COMMANDS,
+    aliases=ALIASES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option(
+    "-C",
+    "cwd",
+    metavar="DIR",
+    callback=_change_dir,
+    expose_value=False,
+    is_eager=True,
+    help="Run the command as if from this directory.",
+)
+@click.option("-H", "home", metavar="DIR", help="Use this Guild home (default: $GUILD_HOME, else ~/.guild).")
+@click.option("--debug", is_flag=True, help="Show a traceback for internal errors, and more detail.")
+@click.option(
+    "--version",
+    is_flag=True,
+    callback=_show_version,
+    expose_value=False,
+    is_eager=True,
+    help="Print the version and exit.",
+)
+@click.pass_context
+def root(ctx: click.Context, home: str | None, debug: bool) -> None:
+    """Run, stage, queue, track and compare experiments."""
+    from guild.app import Globals, make_app
+
+    ctx.obj = make_app(Globals(home, debug))
+
+
+def main() -> NoReturn:
+    """The console script."""
+    sys.exit(_run(sys.argv[1:]))
+
+
+def _run(args: list[str]) -> int:
+    debug = "--debug" in args
+    try:
+        code = root.main(args, prog_name="guild", standalone_mode=False)
+        _flush()
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as e:
+        return e.exit_code
+    except click.Abort:
+        return EXIT_INTERRUPTED if _interrupted() else 1
+    except click.ClickException as e:
+        click.echo(f"guild: {_usage_text(e)}", err=True)
+        if isinstance(e, click.UsageError) and e.ctx is not None:
+            click.echo(f"Try '{e.ctx.command_path} --help' for more information.", err=True)
+        return e.exit_code
+    except GuildError as e:
+        click.echo(f"guild: {e.message}", err=True)
+        if e.hint:
+            click.echo(e.hint, err=True)
+        return e.code
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        _drop_stdout()
+        return 1
+    except Exception as e:
+        return _internal_error(e, debug)
+
+
+def _interrupted() -> bool:
+    """click raises Abort for Ctrl-C and for the end of input at a prompt."""
+    error = sys.exc_info()[1]
+    return error is not None and isinstance(error.__context__, KeyboardInterrupt)
+
+
+def _usage_text(error: click.ClickException) -> str:
+    return error.format_message().replace("No such option", "unrecognized option")
+
+
+def _flush() -> None:
+    sys.stdout.flush()
+
+
+def _drop_stdout() -> None:
+    """Whoever read our output is gone: nothing more goes there, not even at exit."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, sys.stdout.fileno())
+
+
+def _internal_error(error: Exception, debug: bool) -> int:
+    import traceback
+
+    text = "".join(traceback.format_exception(error))
+    if debug:
+        click.echo(text, err=True)
+        return EXIT_INTERNAL
+    click.echo(f"guild: internal error: {type(error).__name__}: {error}", err=True)
+    report = _write_report(text)
+    if report:
+        click.echo(f"A report for an issue is in {report}", err=True)
+    else:
+        click.echo("Run the command again with 'guild --debug ...' for the details.", err=True)
+    return EXIT_INTERNAL
+
+
+def _write_report(text: str) -> str | None:
+    import platform
+    import time
+
+    from guild import __version__
+    from guild.home import Home, choose_home
+
+    try:
+        from pathlib import Path
+
+        log = Home(choose_home(None, os.environ, Path.cwd())).log
+        os.makedirs(log, exist_ok=True)
+        path = log / time.strftime("error-%Y%m%d-%H%M%S.txt")
+        head = f"guild {__version__}, Python {platform.python_version()}, {platform.platform()}\n\n"
+        path.write_text(head + text, "utf-8", "backslashreplace")
+        return str(path)
+    except OSError:
+        return None

@@ -1,0 +1,211 @@
+"""Recipe: all that a supervisor needs to execute a prepared run, from the run directory alone.
+
+`.guild/recipe.json` is read without YAML and without the project. It names the digests of the attributes
+`op` and `flags` that it was made from: where they no longer fit (Guild 0.9 has restarted the run), or there
+is no recipe (Guild 0.9 has made it), the recipe is rebuilt from the attributes.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import date, datetime
+from typing import Any
+
+from guild.base import files
+from guild.errors import GuildError
+from guild.launch.command import cmd_flags_from_attr, flag_env, render_command
+from guild.launch.spec import Place, RunSpec
+from guild.ops.opdef import Choice, FlagDef, OpDef, SelectRule, SourceRules
+from guild.ops.opref import OpRef
+from guild.runs import layout
+from guild.runs.run import Run
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Recipe:
+    argv: tuple[str, ...]
+    own_env: Mapping[str, str]
+    interpreter: str = ""
+    is_python: bool = False
+    opspec: str = ""
+    cmd_dir: str = ""
+    dest: str = "."
+    output_scalars: Any = None
+    flag_names: tuple[str, ...] = ()
+    stop_after: float | None = None  # minutes
+    delete_on_success: bool = False
+    pip_freeze: bool = False
+    env_secrets: tuple[str, ...] = ()
+    opdef: OpDef | None = field(default=None)
+
+
+def from_spec(spec: RunSpec) -> Recipe:
+    opdef = spec.opdef
+    return Recipe(
+        argv=spec.argv,
+        own_env=spec.own_env,
+        interpreter=spec.interpreter,
+        is_python=opdef.is_python,
+        opspec=opdef.opspec,
+        cmd_dir=spec.place.cmd_dir,
+        dest=opdef.sourcecode.dest,
+        output_scalars=opdef.output_scalars,
+        flag_names=tuple(spec.flags),
+        stop_after=spec.request.stop_after,
+        delete_on_success=opdef.delete_on_success and not spec.request.keep_run,
+        pip_freeze=opdef.is_python and opdef.pip_freeze,
+        env_secrets=opdef.env_secrets,
+        opdef=opdef,
+    )
+
+
+def write(run: Run, recipe: Recipe) -> None:
+    """Write the recipe beside the attributes that it was made from, which must be there already."""
+    data = {"format": VERSION, "digests": _digests(run), **asdict(recipe)}
+    text = json.dumps(data, default=_plain)
+    files.write_whole(run.guild_dir / layout.RECIPE, text.encode("utf-8", "surrogatepass"))
+
+
+def read(run: Run, place: Place) -> Recipe:
+    """The recipe of a run; rebuilt from its attributes where it is missing, damaged or out of date.
+
+    Raises GuildError where the attributes do not tell how to start the run.
+    """
+    try:
+        data = json.loads(files.read_regular(run.guild_dir / layout.RECIPE), object_hook=_revive)
+        if data.get("format") == VERSION and data.get("digests") == _digests(run):
+            return _from_json(data)
+    except (OSError, ValueError, TypeError, AttributeError, KeyError):
+        pass
+    return _rebuilt(run, place)
+
+
+def _digests(run: Run) -> dict[str, str]:
+    return {name: _digest(run, name) for name in ("op", "flags")}
+
+
+def _digest(run: Run, name: str) -> str:
+    try:
+        return files.md5_bytes(files.read_regular(run.guild_dir / layout.ATTRS / name))
+    except OSError:
+        return ""
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return {"__datetime__": value.isoformat()}
+    if isinstance(value, date):
+        return {"__date__": value.isoformat()}
+    raise TypeError(f"not JSON: {value!r}")
+
+
+def _revive(data: dict[str, Any]) -> Any:
+    if "__datetime__" in data:
+        return datetime.fromisoformat(data["__datetime__"])
+    return date.fromisoformat(data["__date__"]) if "__date__" in data else data
+
+
+def _from_json(data: dict[str, Any]) -> Recipe:
+    known = {f.name: data[f.name] for f in fields(Recipe) if f.name in data}
+    for name in ("argv", "flag_names", "env_secrets"):
+        known[name] = tuple(known.get(name) or ())
+    opdef = known.pop("opdef", None)
+    return Recipe(**known, opdef=None if opdef is None else _opdef(opdef))
+
+
+def _opdef(data: dict[str, Any]) -> OpDef:
+    source = dict(data["sourcecode"])
+    source["rules"] = tuple(SelectRule(**rule) for rule in source["rules"])
+    parts = {**data, "opref": OpRef(**data["opref"]), "sourcecode": SourceRules(**source)}
+    parts["flags"] = tuple(
+        FlagDef(**{**f, "choices": tuple(Choice(**c) for c in f["choices"])}) for f in data["flags"]
+    )
+    for name in ("cmd_args", "tags", "env_secrets", "plugins"):
+        parts[name] = tuple(parts[name])
+    return OpDef(**parts)
+
+
+def _rebuilt(run: Run, place: Place) -> Recipe:
+    """From `attrs/op` and `attrs/flags`, as Guild 0.9 writes them. No flag types are known then."""
+    op, flags = run.map_attr("op"), run.map_attr("flags")
+    cmd = op.get("op-cmd")
+    if not isinstance(cmd, dict) or not cmd.get("cmd-args"):
+        raise GuildError(
+            f"run {run.id} cannot be started: its attribute 'op' does not say how",
+            f"See '{run.guild_dir / layout.ATTRS / 'op'}'.",
+        )
+    source = op.get("sourcecode")
+    dest = str(source.get("dest") or ".") if isinstance(source, dict) else "."
+    env = {str(k): str(v) for k, v in (cmd.get("cmd-env") or {}).items()}
+    defs = cmd_flags_from_attr(cmd.get("cmd-flags") or {})
+    template = [str(arg) for arg in cmd["cmd-args"]]
+    variables = {
+        "python_exe": _recorded_python(run, template) or place.python_exe,
+        "guild_python_exe": place.guild_python_exe,
+        "project_dir": env.get("PROJECT_DIR", ""),
+    }
+    flags_dest = str(cmd.get("flags-dest") or "args")
+    argv = render_command(template, flags, defs, flags_dest, variables)
+    rendered = {k: render_command([v], flags, (), "args", variables)[0] for k, v in env.items()}
+    is_python = "guild.op_main" in argv
+    return Recipe(
+        argv=tuple(argv),
+        own_env={**rendered, **flag_env(defs or tuple(FlagDef(n) for n in flags), flags)},
+        interpreter=variables["python_exe"] if template[0] == "${python_exe}" else "",
+        is_python=is_python,
+        opspec=str(run.map_attr("run_params").get("opspec") or (run.opref.display if run.opref else "")),
+        dest=dest,
+        output_scalars=op.get("output-scalars"),
+        flag_names=tuple(str(name) for name in flags),
+        stop_after=_number(run.map_attr("run_params").get("stop_after")),
+        delete_on_success=op.get("delete-on-success") is True,
+        pip_freeze=is_python,
+        opdef=_bare_opdef(run, defs, template, flags_dest, env, op, is_python, dest),
+    )
+
+
+def _bare_opdef(
+    run: Run,
+    defs: tuple[FlagDef, ...],
+    template: list[str],
+    flags_dest: str,
+    env: dict[str, str],
+    op: dict[str, Any],
+    is_python: bool,
+    dest: str,
+) -> OpDef | None:
+    """The operation as far as the attributes tell it, for a restage with other flag values."""
+    if run.opref is None:
+        return None
+    baked = ("PYTHONPATH", "PROJECT_DIR", "GUILD_PLUGINS", "FLAGS_DEST", "CUDA_VISIBLE_DEVICES")
+    known = {f.name for f in defs}
+    return OpDef(
+        opref=run.opref,
+        opspec=run.opref.display,
+        cmd_args=tuple(template),
+        project_dir=env.get("PROJECT_DIR", ""),
+        is_python=is_python,
+        flags=(
+            *defs,
+            *(FlagDef(str(n), arg_skip=True) for n in run.map_attr("flags") if n not in known),
+        ),
+        flags_dest=flags_dest,
+        label=op.get("label-template"),
+        env={k: v for k, v in env.items() if k not in baked},
+        sourcecode=SourceRules(dest=dest),
+        plugins=tuple(p for p in env.get("GUILD_PLUGINS", "").split(",") if p),
+        output_scalars=op.get("output-scalars"),
+        delete_on_success=op.get("delete-on-success") is True,
+    )
+
+
+def _recorded_python(run: Run, template: list[str]) -> str:
+    """The interpreter that the recorded command begins with, where the template begins with one."""
+    cmd = run.list_attr("cmd")
+    return str(cmd[0]) if cmd and template[0] == "${python_exe}" else ""
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -1,0 +1,302 @@
+"""start(run): the only way in which a prepared run is executed, from its directory alone.
+
+Also `python -m guild.launch.supervise RUN_DIR TOKEN`, in a session of its own, and, with `--wait`, a process
+that has all its imports done and reads those two from its standard input (docs/ARCHITECTURE.md, "Pickup").
+"""
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from guild.base.processes import this_process
+from guild.errors import GuildError, RunChanged
+from guild.home import Home
+from guild.launch import environ as env_rules
+from guild.launch import machine, process, recipe
+from guild.launch.spec import QUEUE_GRACE, STOP_GRACE, Place, run_environ
+from guild.runs import attrs, layout, lifecycle
+from guild.runs.lease import Doing, Lease
+from guild.runs.output import OutputWriter
+from guild.runs.run import Run
+from guild.runs.store import RunStore
+
+EXIT_NOT_MINE = 75
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run is executed, beyond what it says itself."""
+
+    foreground: bool = False
+    echo: tuple[int, int] | None = None  # file descriptors for stdout and stderr of the operation
+    gpus: str | None = None
+    stop_after: float | None = None  # minutes
+    warn: Callable[[str], None] = lambda text: None
+    log: Callable[[str], None] = lambda text: None
+
+
+@dataclass(frozen=True)
+class Started:
+    """The end of an execution: the recorded exit status, and why it could not start, if so."""
+
+    exit_status: int
+    failure: str = ""
+
+
+def start(
+    store: RunStore, run: Run, lease: Lease, starter: Mapping[str, str], options: Options | None = None
+) -> Started:
+    """Execute a pending run that is leased to this process, to its end.
+
+    `starter` is the environment of who starts it. Never leaves the run pending: where it cannot be started
+    it ends as an error with the reason.
+    """
+    options = options or Options()
+    orders = process.Orders()
+    orders.install()
+    try:
+        command, made = _compile(store, run, lease, starter, options)
+        lease = lifecycle.begin(run, lease, store.clock.now())
+    except (GuildError, OSError) as e:
+        lifecycle.fail(store, run, f"cannot be started: {e}", 1)
+        return Started(1, f"cannot be started: {e}")
+    if orders.stop or orders.interrupt:
+        lifecycle.fail(store, run, "stopped before it began", -15)
+        return Started(-15)
+    return _Execution(store, run, lease, command, made, orders, options).execute()
+
+
+def _compile(
+    store: RunStore, run: Run, lease: Lease, starter: Mapping[str, str], options: Options
+) -> tuple[process.Command, recipe.Recipe]:
+    """What will be executed; all slow work is done here, before the run is *starting*."""
+    place = machine.find_place(starter, os.getcwd() if os.path.exists(".") else "/")
+    made = recipe.read(run, place)
+    argv = _with_interpreter(made, place, options)
+    environ = job_environ(store.home.path, run, made, starter)
+    if options.gpus is not None:
+        environ["CUDA_VISIBLE_DEVICES"] = options.gpus
+    return process.Command(argv, environ, str(run.path), own_session=not options.foreground), made
+
+
+def _with_interpreter(made: recipe.Recipe, place: Place, options: Options) -> list[str]:
+    """The command with the interpreter of the staging; if that is gone, with the starter's."""
+    argv = list(made.argv)
+    if made.interpreter and argv and argv[0] == made.interpreter and not os.access(argv[0], os.X_OK):
+        options.warn(f"the interpreter {argv[0]} is gone, using {place.python_exe}")
+        argv[0] = place.python_exe
+    return argv
+
+
+def job_environ(home: Path, run: Run, made: recipe.Recipe, starter: Mapping[str, str]) -> dict[str, str]:
+    """The environment of the job (`environ.job_environ` has the rule)."""
+    recorded = read_env(run)
+    base = starter if recorded is None else recorded
+    own = dict(made.own_env)
+    if made.is_python:
+        inherited = env_rules.without_run(base).get("PYTHONPATH", "")
+        own["PYTHONPATH"] = env_rules.python_path(
+            made.dest, machine.GUILD_PATH, inherited, machine.holds_guild
+        )
+    cmd_dir = made.cmd_dir or (recorded or {}).get("CMD_DIR") or str(run.path)
+    run_env = run_environ(str(run.path), run.id, str(home), made.opspec, cmd_dir, made.dest)
+    return env_rules.job_environ(
+        base, starter, own, run_env, is_recorded=recorded is not None, env_secrets=made.env_secrets
+    )
+
+
+def read_env(run: Run) -> dict[str, str] | None:
+    """The environment recorded at staging, None for a run that was not staged."""
+    from guild.base import files
+
+    try:
+        data = files.read_regular(run.guild_dir / layout.ENV)
+    except OSError:
+        return None
+    return env_rules.parse_env(data.decode("utf-8", "surrogateescape"))
+
+
+@dataclass
+class _Execution:
+    """One execution, from *starting* to the end."""
+
+    store: RunStore
+    run: Run
+    lease: Lease
+    command: process.Command
+    made: recipe.Recipe
+    orders: process.Orders
+    options: Options
+
+    def execute(self) -> Started:
+        lifecycle.mark_started(self.run, self.lease, self.store.clock.now())
+        try:
+            child = process.fork_waiting(self.command)
+        except OSError as e:
+            return self._ended(1, lambda: None, f"error running {self.made.opspec}: {e}")
+        self.lease = lifecycle.mark_running(self.store, self.run, self.lease, child.identity)
+        with self._output() as output:
+            failure = process.let_go(child)
+            watch = self._watch(child, output)
+            if failure is None:
+                self._record_environment()
+            code = watch.until_ended()
+        if failure is not None:
+            return self._ended(1, lambda: process.reap(child), f"error running {self.made.opspec}: {failure}")
+        return self._ended(code, lambda: process.reap(child), output.failure)
+
+    def _ended(self, code: int, reap: Callable[[], None], failure: str) -> Started:
+        try:
+            lifecycle.finish(self.store, self.run, code, reap, failure)
+        except FileNotFoundError:
+            reap()
+            self.options.warn(f"run directory has been deleted, cannot record the end of {self.run.id}")
+        return Started(code, failure)
+
+    def _output(self) -> "_Output":
+        return _Output(self.run, self.made, self.command.environ, self.options)
+
+    def _watch(self, child: process.Child, output: "_Output") -> process.Watch:
+        minutes = self.options.stop_after if self.options.stop_after is not None else self.made.stop_after
+        grace = _seconds("STOP_AFTER_KILL_DELAY", STOP_GRACE) + (QUEUE_GRACE if self.run.is_queue else 0)
+        return process.Watch(
+            child,
+            self.command,
+            self.orders,
+            output.write,
+            grace,
+            deadline=None if minutes is None else time.monotonic() + minutes * 60,
+            on_timeout=lambda: self.options.log(f"Stopping process early (pid {child.pid})"),
+        )
+
+    def _record_environment(self) -> None:
+        """The attributes that the start need not wait for."""
+        from guild.launch.freeze import record_packages
+
+        with contextlib.suppress(OSError):
+            recorded = env_rules.recorded(self.command.environ, self.made.env_secrets)
+            attrs.write_attr(self.run.guild_dir, "env", recorded)
+            if self.made.pip_freeze and "NO_PIP_FREEZE" not in self.command.environ:
+                record_packages(self.store.home.cache, self.run, self.command.argv[0])
+
+
+def _seconds(name: str, default: float) -> float:
+    try:
+        return float(os.environ[name])
+    except (KeyError, ValueError):
+        return default
+
+
+class _Output:
+    """Where the operation's output goes: the run's files, the console, the scalars."""
+
+    def __init__(self, run: Run, made: recipe.Recipe, environ: Mapping[str, str], options: Options) -> None:
+        self._run, self._made, self._options = run, made, options
+        self._record = environ.get("NO_RUN_OUTPUT") != "1"
+        self._writer: OutputWriter | None = None
+        self._scalars: Callable[[list[bytes]], None] | None = None
+        self._echo = list(options.echo) if options.echo else []
+        self.failure = ""
+
+    def __enter__(self) -> "_Output":
+        if self._record:
+            self._writer = OutputWriter(self._run.guild_dir)
+        return self
+
+    def write(self, data: bytes, stream: int) -> None:
+        if self._echo:
+            self._show(data, stream)
+        if self._writer is None:
+            return
+        try:
+            self._parse(self._writer.write(data, stream, time.time_ns() // 1_000_000))
+        except OSError as e:
+            self._give_up(e)
+
+    def _show(self, data: bytes, stream: int) -> None:
+        from guild.base.files import write_all
+
+        try:
+            write_all(self._echo[stream], data)
+        except OSError:
+            self._echo = []  # the console is gone; the run is not
+
+    def _parse(self, lines: list[bytes]) -> None:
+        if self._scalars is None:
+            if not any(b":" in line for line in lines) and self._made.output_scalars is None:
+                return
+            self._scalars = _scalar_sink(self._run, self._made)
+        self._scalars(lines)
+
+    def _give_up(self, error: OSError) -> None:
+        """The output cannot be kept (a full disk): say so once, and let the operation go on."""
+        self.failure = f"output could not be recorded: {error.strerror or error}"
+        self._options.warn(self.failure)
+        self._writer = None
+
+    def __exit__(self, *exc: object) -> None:
+        if self._writer is not None:
+            try:
+                self._parse(self._writer.close())
+            except OSError as e:
+                self._give_up(e)
+
+
+def _scalar_sink(run: Run, made: recipe.Recipe) -> Callable[[list[bytes]], None]:
+    """A function that takes lines of output and writes the scalars in them to an event file."""
+    from guild.runs.events import EventWriter
+    from guild.runs.scalars import compile_patterns
+
+    patterns = compile_patterns(made.output_scalars, made.flag_names)
+    events = EventWriter(run.guild_dir, os.uname().nodename, os.getpid(), time.time())
+
+    def feed(lines: list[bytes]) -> None:
+        for line in lines:
+            for tag, value, step in patterns.feed(line):
+                events.add_scalar(tag, value, step)
+
+    return feed
+
+
+def main(argv: list[str]) -> int:
+    """`RUN_DIR TOKEN`, or `--wait`: one line `HOME<NUL>RUN_DIR<NUL>TOKEN<NUL>GPUS` on standard input."""
+    if argv[:1] == ["--wait"]:
+        _import_ahead()
+        words = sys.stdin.buffer.readline().rstrip(b"\n").split(b"\0")
+        if len(words) != 4:
+            return 0  # whoever kept us waiting is gone
+        home, run_dir, token, gpus = (os.fsdecode(w) for w in words)
+    else:
+        run_dir, token = argv[:2]
+        home, gpus = os.environ["GUILD_HOME"], "".join(argv[2:3])
+    devnull = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(devnull, 0)
+    return execute_claimed(Home(Path(home)), Path(run_dir), token, gpus or None)
+
+
+def execute_claimed(home: Home, run_dir: Path, token: str, gpus: str | None) -> int:
+    """Take over a claim and execute the run; the exit code for whoever claimed it."""
+    store, run = RunStore(home), Run(run_dir)
+    try:
+        with lifecycle.locked(store) as held:
+            lease = lifecycle.take_over(held, run, token, this_process())
+    except (RunChanged, OSError):
+        return EXIT_NOT_MINE
+    if lease.doing not in (Doing.CLAIMED, Doing.PREPARING):
+        return EXIT_NOT_MINE
+    return start(store, run, lease, dict(os.environ), Options(gpus=gpus)).exit_status & 0xFF
+
+
+def _import_ahead() -> None:
+    """Load what a run will need, so that it need not wait for that."""
+    import guild.launch.freeze
+    import guild.runs.events
+    import guild.runs.scalars  # noqa: F401
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,363 @@
+"""Every legal change of a run's status: the only writer of its markers, lease, order, exit status.
+
+The new state is entered before the old one is left, so that whoever reads, or finds what a crash left,
+sees a status that the run had (docs/ARCHITECTURE.md, "Transitions"). The order of the file operations in
+each function below is what tests/runs/test_crash_points.py, test_status_interleaving.py and
+test_model.py prove; change none of them without these. Functions that take `Held` need the lock.
+"""
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from guild.base import files
+from guild.base.processes import ProcessId, this_process
+from guild.errors import RunChanged
+from guild.runs import attrs, layout, swap
+from guild.runs.lease import Doing, Lease
+from guild.runs.order import Order
+from guild.runs.run import Run, home_of
+from guild.runs.status import RunStatus
+from guild.runs.store import LOCK_SECONDS, RunStore
+
+
+@dataclass(frozen=True)
+class Held:
+    """Says that the lock of this store is held, and what swaps of dead makers left is settled."""
+
+    store: RunStore
+
+
+@contextmanager
+def locked(store: RunStore, timeout: float = LOCK_SECONDS) -> Iterator[Held]:
+    """The lock of the home. Raises LockTimeout."""
+    with store.lock(timeout):
+        swap.settle(store)
+        yield Held(store)
+
+
+def new_lease(store: RunStore, run: Run, doing: Doing, *, queue: str = "", gpus: str | None = None) -> Lease:
+    """A lease with a fresh token, held by this process."""
+    return Lease(
+        token=secrets.token_hex(16),
+        run=run.id,
+        home=home_of(run.path),
+        holder=this_process(),
+        doing=doing,
+        since=store.clock.now(),
+        queue=queue,
+        gpus=gpus,
+    )
+
+
+# A run in the making, in `staging/` or beside a --run-dir: nobody else looks at it yet.
+
+
+def mark_new_staged(run: Run) -> None:
+    (run.guild_dir / layout.STAGED).touch()
+
+
+def mark_new_pending(run: Run, lease: Lease) -> None:
+    _write_lease(run, lease)
+    (run.guild_dir / layout.PENDING).write_text(lease.token)
+
+
+# Entering `runs/`: one rename.
+
+
+def stage(held: Held, made: Run, *, sync: bool = True) -> Run:
+    """Give a complete staged run its start time and its place in `runs/`; returns it there."""
+    store = held.store
+    started = store.next_start()
+    attrs.write_attr(made.guild_dir, layout.STARTED, started, sync=sync)
+    if sync:
+        files.sync_dir(made.guild_dir / layout.ATTRS)
+    run = _move_in(store, made, sync)
+    store.ring(run.id, "staged", started)
+    return run
+
+
+def enter(store: RunStore, made: Run) -> Run:
+    """Put a run that is to be executed now (PENDING, leased to this process) into `runs/`."""
+    run = _move_in(store, made, sync=False)
+    store.ring(run.id, "entered")
+    return run
+
+
+def _move_in(store: RunStore, made: Run, sync: bool) -> Run:
+    run = Run(store.home.runs / made.id)
+    if os.path.lexists(run.path):
+        raise RunChanged(f"run {run.id} exists already")
+    os.rename(made.path, run.path)
+    if sync:
+        files.sync_dir(store.home.runs)
+    return run
+
+
+# From staged to running and ended.
+
+
+def claim(held: Held, run: Run, lease: Lease) -> None:
+    """staged -> pending, ours. Raises RunChanged if it is not staged; undone if it cannot be completed."""
+    _expect(run, RunStatus.STAGED)
+    try:
+        _write_lease(run, lease)
+        files.write_whole(run.guild_dir / layout.PENDING, lease.token.encode(), temp_dir=run.guild_dir)
+        os.unlink(run.guild_dir / layout.STAGED)
+        rung = held.store.ring(run.id, "claimed")
+    except OSError:
+        _back_to_staged(run)
+        raise
+    if not rung:
+        _back_to_staged(run)
+        raise OSError(f"cannot write to the journal '{held.store.home.journal}'")
+
+
+def restart(held: Held, run: Run, lease: Lease) -> None:
+    """ended -> pending, ours, in place. Raises RunChanged if it is not ended."""
+    status = run.status()
+    if not status.is_ended:
+        raise RunChanged(f"run {run.id} is {status.value}")
+    _write_lease(run, lease)
+    files.write_whole(run.guild_dir / layout.PENDING, lease.token.encode(), temp_dir=run.guild_dir)
+    held.store.ring(run.id, "restarting")
+
+
+def take_over(held: Held, run: Run, token: str, holder: ProcessId) -> Lease:
+    """The holder of a claim becomes the supervisor. Raises RunChanged where the claim does not stand."""
+    lease = run.claim_lease()
+    if (
+        lease is None
+        or lease.token != token
+        or lease.doing not in (Doing.CLAIMED, Doing.PREPARING)
+        or layout.STAGED in run.markers()
+    ):
+        raise RunChanged(f"run {run.id} is no longer claimed under this token")
+    lease = lease.with_(holder=holder, since=held.store.clock.now())
+    _write_lease(run, lease)
+    return lease
+
+
+def begin(run: Run, lease: Lease, now: int) -> Lease:
+    """claimed/preparing -> starting: from here on a crash is an error, never a second start."""
+    lease = lease.with_(doing=Doing.STARTING, since=now)
+    _write_lease(run, lease, sync=True)
+    return lease
+
+
+def mark_started(run: Run, lease: Lease, now: int) -> None:
+    """pending -> running, with LOCK naming the supervisor; what an earlier execution left goes first."""
+    for name in (layout.EXIT_STATUS, layout.STOPPED, layout.REASON):
+        attrs.delete_attr(run.guild_dir, name)
+    for entry in os.listdir(run.guild_dir):
+        if entry.startswith(layout.EVENTS_PREFIX) or files.is_stale_temp(entry):
+            files.remove_file(run.guild_dir / entry)
+    attrs.write_attr(run.guild_dir, layout.STARTED, now)
+    _write_lock(run, lease.holder.pid)
+    files.remove_file(run.guild_dir / layout.PENDING)
+
+
+def mark_running(store: RunStore, run: Run, lease: Lease, child: ProcessId) -> Lease:
+    """The operation's process is there (and waits to be let go): the lease and LOCK name it."""
+    lease = lease.with_(doing=Doing.RUNNING, child=child, since=store.clock.now())
+    _write_lease(run, lease, sync=True)
+    _write_lock(run, child.pid)
+    store.ring(run.id, "started")
+    return lease
+
+
+def finish(store: RunStore, run: Run, code: int, reap: Callable[[], None], reason: str = "") -> None:
+    """running -> ended. `reap` takes the ended process away: Guild 0.9 sees the run by it until then."""
+    if reason:
+        attrs.write_attr(run.guild_dir, layout.REASON, reason)
+    attrs.write_attr(run.guild_dir, layout.EXIT_STATUS, code)
+    attrs.write_attr(run.guild_dir, layout.STOPPED, store.clock.now())
+    for name in (layout.LOCK, layout.ORDER, layout.LEASE):
+        files.remove_file(run.guild_dir / name)
+    reap()
+    store.ring(run.id, "finished")
+
+
+def fail(store: RunStore, run: Run, reason: str, code: int | None = None) -> None:
+    """pending, ours -> ended without having run: `error`, or `terminated` for a negative code."""
+    attrs.write_attr(run.guild_dir, layout.REASON, reason)
+    if code is None:
+        attrs.delete_attr(run.guild_dir, layout.EXIT_STATUS)
+    else:
+        attrs.write_attr(run.guild_dir, layout.EXIT_STATUS, code)
+        attrs.write_attr(run.guild_dir, layout.STOPPED, store.clock.now())
+    for name in (layout.STAGED, layout.LOCK, layout.PENDING, layout.ORDER, layout.LEASE):
+        files.remove_file(run.guild_dir / name)
+    store.ring(run.id, "failed")
+
+
+# Back to staged, or to an end, after a holder is gone.
+
+
+def release(held: Held, run: Run, token: str) -> bool:
+    """Undo a claim that was not taken over; False if it no longer stands."""
+    lease = run.claim_lease()
+    if lease is None or lease.token != token or lease.doing is not Doing.CLAIMED:
+        return False
+    _back_to_staged(run)
+    held.store.ring(run.id, "released")
+    return True
+
+
+def recover(held: Held, run: Run) -> str | None:
+    """Mend what a dead holder of ours left; what was done, None if there is nothing to mend.
+
+    Pending and claimed: staged again, in its old place. Anything later: error, with the reason.
+    """
+    markers = run.markers()
+    if layout.PENDING in markers:
+        lease = run.claim_lease()
+        if lease is None or lease.is_held:
+            return None
+        if lease.doing is Doing.CLAIMED:
+            _back_to_staged(run)
+            held.store.ring(run.id, "recovered")
+            return "staged again: whoever had claimed it is gone"
+        reason = f"ended without a word while {lease.doing.value}"
+        fail(held.store, run, reason)
+        return reason
+    lease = run.lease()
+    if lease is None or layout.STAGED in markers or run.status() is not RunStatus.ERROR:
+        return None
+    if lease.is_held or lease.doing not in (Doing.STARTING, Doing.RUNNING) or run.exit_status() is not None:
+        return None
+    reason = "ended without a word: its supervisor was killed or the machine went down"
+    fail(held.store, run, reason)
+    return reason
+
+
+def _back_to_staged(run: Run) -> None:
+    (run.guild_dir / layout.STAGED).touch()
+    for name in (layout.PENDING, layout.LEASE):
+        files.remove_file(run.guild_dir / name)
+
+
+# Away from `runs/`, and back.
+
+
+def to_trash(held: Held, run: Run) -> Path:
+    """Move a run that is not active to the trash. Raises RunChanged if it is active."""
+    _refuse_active(run)
+    target = held.store.home.trash / run.id
+    if os.path.lexists(target):
+        os.rename(target, target.with_name(f"{run.id}_{secrets.token_hex(4)}"))
+    os.rename(run.path, target)
+    held.store.ring(run.id, "deleted")
+    return target
+
+
+@dataclass(frozen=True)
+class Witness:
+    """What a restage was prepared from: it is carried out only if the run still is the same."""
+
+    status: RunStatus
+    started: int | None
+    token: str | None
+
+
+def witness(run: Run) -> Witness:
+    return Witness(run.status(), run.int_attr(layout.STARTED), run.token())
+
+
+def restage(held: Held, run: Run, seen: Witness, made: Run, trash_id: str, sync: bool = True) -> int:
+    """The swap: `made` (complete, STAGED, in `staging/`) takes the place of `run` and is next in the order.
+
+    Label, tags and comments are carried over as they are now, unless `made` has its own label. An ended
+    run's directory goes to the trash as run `trash_id`; a staged one is dropped (`trash_id` empty).
+    Returns the new start time (µs). Raises RunChanged if the run is not what it was prepared from.
+    """
+    now = witness(run)
+    if now != seen:
+        raise RunChanged(f"run {run.id} has changed meanwhile: it is {now.status.value}")
+    for name in ("label", "tags", "comments", "marked"):
+        old = run.guild_dir / layout.ATTRS / name
+        new = made.guild_dir / layout.ATTRS / name
+        if old.is_file() and not new.exists():
+            new.write_bytes(files.read_regular(old))
+    started = held.store.next_start()
+    order = run.order()
+    attrs.write_attr(made.guild_dir, layout.STARTED, started)
+    data = Order(started, order.priority if order else 0, restaged=started).to_bytes()
+    files.write_whole(made.guild_dir / layout.ORDER, data)
+    if sync:
+        files.sync_tree(made.guild_dir)
+    swap.exchange(held.store, swap.Intent(made.id, run.id, trash_id, started))
+    held.store.ring(run.id, "restaged", started)
+    return started
+
+
+def drop(held: Held, run: Run) -> Path:
+    """Take a run that is not active out of sight for good; `swap.remove` then does the rest, unlocked."""
+    _refuse_active(run)
+    target = swap.doomed_path(held.store, run.id)
+    os.rename(run.path, target)
+    held.store.ring(run.id, "deleted")
+    return target
+
+
+def restore(held: Held, trashed: Run) -> Run:
+    """Bring a run back from the trash, without any right to be running."""
+    run = Run(held.store.home.runs / trashed.id)
+    if os.path.lexists(run.path):
+        raise RunChanged(f"run {run.id} exists already")
+    drop_rights(trashed)
+    os.rename(trashed.path, run.path)
+    held.store.ring(run.id, "restored")
+    return run
+
+
+def drop_rights(run: Run) -> None:
+    """Remove lease and LOCK: of a copy or a restored run no process is executing anything."""
+    if run.token():
+        files.remove_file(run.guild_dir / layout.PENDING)
+    for name in (layout.LOCK, layout.LEASE):
+        files.remove_file(run.guild_dir / name)
+
+
+def stage_in_place(held: Held, run: Run, write: Callable[[], None]) -> int:
+    """`--restart RUN --stage`: an ended or staged run goes to the end of the order, files kept.
+
+    `write` replaces the attributes that changed; returns the new start time (µs).
+    """
+    status = run.status()
+    if not (status.is_ended or status is RunStatus.STAGED):
+        raise RunChanged(f"run {run.id} is {status.value}")
+    write()
+    started = held.store.next_start()
+    files.remove_file(run.guild_dir / layout.ORDER)
+    attrs.write_attr(run.guild_dir, layout.STARTED, started, sync=True)
+    files.write_whole(run.guild_dir / layout.STAGED, b"", sync=True)
+    held.store.ring(run.id, "staged", started)
+    return started
+
+
+def _refuse_active(run: Run) -> None:
+    status = run.status()
+    if status is RunStatus.RUNNING:
+        raise RunChanged(f"run {run.id} is running")
+    if status is RunStatus.PENDING:
+        lease = run.claim_lease()
+        if lease is not None and lease.is_held:
+            raise RunChanged(f"run {run.id} is being started")
+
+
+def _expect(run: Run, wanted: RunStatus) -> None:
+    status = run.status()
+    if status is not wanted:
+        raise RunChanged(f"run {run.id} is {status.value}, not {wanted.value}")
+
+
+def _write_lease(run: Run, lease: Lease, sync: bool = False) -> None:
+    files.write_whole(run.guild_dir / layout.LEASE, lease.to_bytes(), sync=sync)
+
+
+def _write_lock(run: Run, pid: int) -> None:
+    files.write_whole(run.guild_dir / layout.LOCK, b"%d" % pid)

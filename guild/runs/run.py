@@ -1,0 +1,174 @@
+"""Run: one run directory, read only. Damage in one attribute never hides the rest."""
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from guild.base import files
+from guild.base.processes import runs_since
+from guild.errors import OpRefError
+from guild.ops.opref import OpRef, parse_opref
+from guild.runs import attrs, layout
+from guild.runs.lease import Lease
+from guild.runs.order import Order, place_key
+from guild.runs.status import MARKERS, RunStatus, read_status
+
+_PID_MAX = 2**31
+
+
+class Run:
+    """A directory with a `.guild/opref`. Its base name is its id."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.guild_dir = path / layout.GUILD_DIR
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    @property
+    def short_id(self) -> str:
+        return self.id[:8]
+
+    @cached_property
+    def opref(self) -> OpRef | None:
+        """None where it cannot be read as one."""
+        try:
+            return parse_opref(self._read(layout.OPREF).decode("utf-8", "surrogateescape"))
+        except (OSError, OpRefError):
+            return None
+
+    @property
+    def is_queue(self) -> bool:
+        return self.opref is not None and self.opref.is_queue
+
+    def attr(self, name: str, default: Any = None) -> Any:
+        """The attribute, or `default` where it is missing, null or damaged."""
+        try:
+            return attrs.read_attr(self.guild_dir, name, default)
+        except attrs.AttrError:
+            return default
+
+    def int_attr(self, name: str) -> int | None:
+        """An attribute that should be a number (a float is taken, as Guild does); else None."""
+        value = self.attr(name)
+        if isinstance(value, float) and value == value and abs(value) < 1e18:
+            return int(value)
+        return value if type(value) is int else None
+
+    def map_attr(self, name: str) -> dict[str, Any]:
+        value = self.attr(name)
+        return value if isinstance(value, dict) else {}
+
+    def list_attr(self, name: str) -> list[Any]:
+        value = self.attr(name)
+        return value if isinstance(value, list) else []
+
+    @property
+    def label(self) -> str:
+        value = self.attr("label")
+        return "" if value is None else str(value)
+
+    @property
+    def timestamp(self) -> int | None:
+        """What runs are sorted by: when it started, else when it was made (µs)."""
+        started = self.int_attr(layout.STARTED)
+        return started if started is not None else self.int_attr("initialized")
+
+    # Status: the three reads of a StatusSource, and what they lead to.
+
+    def markers(self) -> frozenset[str]:
+        try:
+            with os.scandir(self.guild_dir) as entries:
+                return frozenset(
+                    e.name for e in entries if e.name in MARKERS and e.is_file(follow_symlinks=False)
+                )
+        except OSError:
+            return frozenset()
+
+    def exit_status(self) -> int | None:
+        value = self.attr(layout.EXIT_STATUS)
+        return value if type(value) is int else None
+
+    def is_lock_alive(self) -> bool:
+        """A LOCK of ours is alive while the operation or its supervisor is; a bare pid, as Guild 0.9
+        writes it, while a process of that number runs that began before LOCK was written."""
+        pid = self.lock_pid()
+        if pid is None:
+            return False
+        lease = self.lease()
+        if lease is not None and pid in (lease.holder.pid, lease.child.pid if lease.child else None):
+            return lease.is_held
+        try:
+            written = os.stat(self.guild_dir / layout.LOCK).st_mtime
+        except OSError:
+            return False
+        return runs_since(pid, written)
+
+    def lock_pid(self) -> int | None:
+        try:
+            pid = int(self._read(layout.LOCK)[:10])
+        except (OSError, ValueError):
+            return None
+        return pid if 0 < pid < _PID_MAX else None
+
+    def status(self) -> RunStatus:
+        return read_status(self)
+
+    # What is ours: lease, token, order.
+
+    def lease(self) -> Lease | None:
+        """The lease of this run, whether it counts or not; None where there is none that can be read,
+        or one that belongs to another run or another home."""
+        try:
+            lease = Lease.from_bytes(self._read(layout.LEASE))
+        except (OSError, ValueError):
+            return None
+        return lease if lease.run == self.id and lease.home == home_of(self.path) else None
+
+    def token(self) -> str | None:
+        """What PENDING holds: '' for Guild 0.9's; None where there is no PENDING that can be read."""
+        try:
+            return self._read(layout.PENDING).decode("ascii", "replace").strip()
+        except OSError:
+            return None
+
+    def claim_lease(self) -> Lease | None:
+        """The lease, if PENDING holds its token: the one that counts while the run is pending."""
+        lease = self.lease()
+        return lease if lease is not None and lease.token == self.token() else None
+
+    def pending_since(self) -> float | None:
+        """When PENDING was written, in seconds since the epoch."""
+        try:
+            return os.stat(self.guild_dir / layout.PENDING).st_mtime
+        except OSError:
+            return None
+
+    def order(self) -> Order | None:
+        try:
+            return Order.from_bytes(self._read(layout.ORDER))
+        except (OSError, ValueError):
+            return None
+
+    def place(self) -> tuple[int, int, int, str]:
+        """Sort key among staged runs (`order.place_key`)."""
+        return place_key(self.timestamp, self.order(), self.id)
+
+    def _read(self, name: str) -> bytes:
+        return files.read_regular(self.guild_dir / name)
+
+
+def home_of(run_path: Path) -> str:
+    """The home that a run directory lies in, as a lease names it: the real path above `runs/`."""
+    return os.path.dirname(os.path.dirname(os.path.realpath(run_path)))
+
+
+def is_run_dir(path: Path | str) -> bool:
+    """By Guild 0.9's rule: the directory holds `.guild/opref`, whatever that contains."""
+    return os.path.lexists(os.path.join(path, layout.GUILD_DIR, layout.OPREF))

@@ -1,0 +1,105 @@
+"""RunStore: all runs under one GUILD_HOME. Lists and finds them, and holds the lock of the home."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from guild.base.clock import Clock, system_clock
+from guild.base.locks import LockBusy, file_lock
+from guild.errors import GuildError, LockTimeout
+from guild.home import Home
+from guild.runs import journal
+from guild.runs.run import Run, is_run_dir
+from guild.runs.status import RunStatus
+
+LOCK_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class RunStore:
+    home: Home
+    clock: Clock = field(default=system_clock)
+
+    def create(self) -> None:
+        """Make the directories of the home where they are missing (a new home for its owner only)."""
+        home = self.home
+        try:
+            if not home.path.is_dir():
+                os.makedirs(home.path.parent, exist_ok=True)
+                os.mkdir(home.path, 0o700)
+            for directory in (home.runs, home.staging, home.trash, home.lock.parent, home.cache):
+                os.makedirs(directory, exist_ok=True)
+        except OSError as e:
+            raise GuildError(
+                f"cannot use '{home.path}' as Guild home: {e.strerror or e}",
+                "Choose another one with -H or GUILD_HOME.",
+            ) from None
+
+    @contextmanager
+    def lock(self, timeout: float = LOCK_SECONDS) -> Iterator[None]:
+        """Guild 0.9's lock of staged runs. Never held while something runs or is fetched.
+
+        Raises LockTimeout, GuildError where the lock file cannot be used.
+        """
+        try:
+            os.makedirs(self.home.lock.parent, exist_ok=True)
+            with file_lock(self.home.lock, timeout):
+                yield
+        except LockBusy:
+            raise LockTimeout(
+                f"could not get the lock '{self.home.lock}' within {timeout:g} seconds",
+                "Another guild process holds it. Try again.",
+            ) from None
+
+    def new_id(self) -> str:
+        return uuid.uuid4().hex
+
+    def runs(self) -> list[Run]:
+        """All runs, in no order. A directory is a run if it holds `.guild/opref`."""
+        return _runs_in(self.home.runs)
+
+    def trashed(self) -> list[Run]:
+        return _runs_in(self.home.trash)
+
+    def ids(self) -> list[str]:
+        """Names of all entries of `runs/`, runs or not: one look at one directory."""
+        try:
+            return os.listdir(self.home.runs)
+        except OSError:
+            return []
+
+    def get(self, run_id: str) -> Run | None:
+        path = self.home.runs / run_id
+        return Run(path) if run_id and is_run_dir(path) else None
+
+    def next_start(self) -> int:
+        """The start time (µs) of a staging now: later than that of any earlier one. Lock held."""
+        last = journal.last_staging(self.home.journal)
+        if last is None:
+            staged = (r for r in self.runs() if r.status() is RunStatus.STAGED)
+            last = max((r.timestamp or 0 for r in staged), default=0)
+        return max(self.clock.now(), last + 1)
+
+    def ring(self, run_id: str, event: str, at: int | None = None) -> bool:
+        """Tell the queues of this home to look at a run; False if that could not be written."""
+        try:
+            journal.append(self.home.journal, run_id, event, self.clock.now() if at is None else at)
+        except OSError:
+            return False
+        return True
+
+
+def _runs_in(directory: Path) -> list[Run]:
+    try:
+        with os.scandir(directory) as entries:
+            return [Run(Path(e.path)) for e in entries if is_run_dir(e.path)]
+    except OSError:
+        return []
+
+
+def by_time(runs: list[Run]) -> list[Run]:
+    """Newest first; runs without a time last."""
+    return sorted(runs, key=lambda r: (r.timestamp or -1, r.id), reverse=True)

@@ -1,0 +1,120 @@
+"""What wakes a queue: its signals, the end of its children, the journal, the ends of other processes.
+
+Everything comes together as bytes in one pipe or as readable descriptors, so that the loop waits in one
+place and for as long as it likes.
+"""
+
+import os
+import select
+import signal
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+_NO_WATCH_SECONDS = 0.5  # how often the files are looked at where the system cannot watch them
+
+
+class Bell:
+    """`stop` and `drain` are what signals asked for; handlers set them and do nothing else."""
+
+    def __init__(self) -> None:
+        self.stop = False
+        self.drain = False
+        self._reader, self._writer = os.pipe()
+        for fd in (self._reader, self._writer):
+            os.set_blocking(fd, False)
+        self._observer: Any = None
+        self._watching = False
+        self._pidfds: dict[int, int] = {}
+
+    def install(self) -> None:
+        """Have signals ring: TERM, INT and HUP stop, USR1 drains, CHLD just wakes."""
+        signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._on_stop)
+        signal.signal(signal.SIGUSR1, self._on_drain)
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+
+    def _on_stop(self, number: int, frame: object) -> None:
+        self.stop = True
+
+    def _on_drain(self, number: int, frame: object) -> None:
+        self.drain = True
+
+    def ring(self) -> None:
+        """Wake the loop; callable from any thread."""
+        try:
+            os.write(self._writer, b"!")
+        except BlockingIOError:
+            pass  # it has enough to wake by
+
+    def watch(self, directory: Path, names: Collection[str]) -> Callable[[], None]:
+        """Ring when one of these files in `directory` changes; a function that ends it.
+
+        Where the file system or its limits do not allow that, `wait` looks more often instead.
+        """
+        from watchdog.events import FileSystemEvent, FileSystemEventHandler
+        from watchdog.observers import Observer
+
+        bell = self
+
+        class Handler(FileSystemEventHandler):
+            def on_any_event(self, event: FileSystemEvent) -> None:
+                if event.event_type in ("opened", "closed_no_write"):
+                    return
+                paths = (event.src_path, getattr(event, "dest_path", ""))
+                if any(os.path.basename(os.fsdecode(p)) in names for p in paths if p):
+                    bell.ring()
+
+        try:
+            if self._observer is None:
+                self._observer = Observer()
+                self._observer.daemon = True
+                self._observer.start()
+            watch = self._observer.schedule(Handler(), str(directory))
+        except OSError:
+            self._watching = False
+            return lambda: None
+        self._watching = True
+        return lambda: self._unwatch(watch)
+
+    def _unwatch(self, watch: Any) -> None:
+        try:
+            self._observer.unschedule(watch)
+        except (KeyError, OSError):
+            pass
+
+    def wait_for_ends_of(self, pids: Collection[int]) -> None:
+        """Ring at the end of these processes, and no others."""
+        for pid in [p for p in self._pidfds if p not in pids]:
+            os.close(self._pidfds.pop(pid))
+        if not hasattr(os, "pidfd_open"):
+            return  # the journal and the poll interval tell
+        for pid in pids:
+            if pid not in self._pidfds:
+                try:
+                    self._pidfds[pid] = os.pidfd_open(pid)
+                except OSError:
+                    pass
+
+    def wait(self, seconds: float) -> None:
+        """Until something rings, for at most so many seconds."""
+        if not self._watching:
+            seconds = min(seconds, _NO_WATCH_SECONDS)
+        poll = select.poll()
+        for fd in (self._reader, *self._pidfds.values()):
+            poll.register(fd, select.POLLIN)
+        ready = {fd for fd, _ in poll.poll(max(0.0, seconds) * 1000)}
+        for pid, fd in list(self._pidfds.items()):
+            if fd in ready:
+                os.close(self._pidfds.pop(pid))
+        try:
+            while os.read(self._reader, 4096):
+                pass
+        except BlockingIOError:
+            pass
+
+    def close(self) -> None:
+        self.wait_for_ends_of(())
+        if self._observer is not None:
+            self._observer.stop()

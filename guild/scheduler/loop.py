@@ -1,0 +1,207 @@
+"""Scheduler: the loop inside a `queue` run. Look, decide, start, wait; and an orderly end."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from guild.errors import GuildError
+from guild.launch.supervise import EXIT_NOT_MINE
+from guild.runs import layout
+from guild.runs.output import tail
+from guild.runs.store import RunStore
+from guild.scheduler.bell import Bell
+from guild.scheduler.claim import Claim, claim_next, give_back, give_up
+from guild.scheduler.executor import Executor
+from guild.scheduler.model import Decision, Hold, QueuePolicy, Reason
+from guild.scheduler.observe import Observer
+from guild.scheduler.policy import is_idle
+from guild.scheduler.report import Reporter, line
+
+MAX_TRIES = 3
+_OWN_LOCK_RETRY = 1.0
+
+
+@dataclass
+class _Job:
+    """One of the queue's own runs, and how far its output was relayed."""
+
+    claim: Claim
+    offset: int = 0
+    unwatch: Callable[[], None] = lambda: None
+
+
+class Scheduler:
+    """`say` takes a line of the log, `relay` bytes of a job's output."""
+
+    def __init__(
+        self,
+        store: RunStore,
+        policy: QueuePolicy,
+        executor: Executor,
+        queue_id: str,
+        bell: Bell,
+        say: Callable[[str], None],
+        relay: Callable[[bytes], None],
+    ) -> None:
+        self._store, self._policy, self._executor = store, policy, executor
+        self._id, self._bell, self._say, self._relay = queue_id, bell, say, relay
+        self._observer = Observer(store, queue_id)
+        self._report = Reporter(policy)
+        self._jobs: dict[str, _Job] = {}
+        self._tries: dict[str, int] = {}
+        self._succeeded = 0
+        self._next_full = 0.0
+        self._watches_journal = False
+
+    def run(self) -> None:
+        """Until a signal asks to end, or, with run-once, nothing is left to start."""
+        began = time.monotonic()
+        self._tell(self._report.beginning())
+        try:
+            while not self._bell.stop:
+                self._collect()
+                if self._bell.drain and not self._jobs:
+                    break
+                decisions = self._look() if not self._bell.drain else None
+                if decisions is not None and self._is_done(decisions):
+                    break
+                self._wait(decisions)
+        finally:
+            self._end_jobs()
+            self._executor.close()
+            self._bell.close()
+        self._tell(self._report.ending(self._succeeded, time.monotonic() - began))
+
+    # Look and start.
+
+    def _look(self) -> tuple[Decision, ...] | None:
+        """Claim and start what may be; None where the home could not be looked at now."""
+        now = time.monotonic()
+        full = now >= self._next_full
+        try:
+            outcome = claim_next(self._store, self._observer, self._policy, self._id, full)
+        except (GuildError, OSError) as e:
+            self._tell([line("WARNING", f"could not read staged runs: {e}")])
+            self._next_full = 0.0
+            return None
+        if full:
+            self._next_full = now + self._policy.poll_interval
+        for claim in outcome.claims:
+            self._start(claim)
+        self._tell(self._report.notes(self._observer.notes))
+        self._observer.notes.clear()
+        self._tell(self._report.holds(outcome.decisions))
+        return outcome.decisions
+
+    def _start(self, claim: Claim) -> None:
+        self._tell(self._report.starting(claim.run))
+        try:
+            self._executor.start(claim.run, claim.lease)
+        except OSError as e:
+            self._return(claim, str(e))
+            return
+        job = _Job(claim)
+        # The output of the last execution, if any, goes when the run starts: begin at its end.
+        self._jobs[claim.run.id] = job
+        if self._watches_journal:
+            job.unwatch = self._bell.watch(claim.run.guild_dir, (layout.OUTPUT,))
+
+    def _return(self, claim: Claim, why: str) -> None:
+        """A claim that came to nothing: staged again, in its place; after some tries an error."""
+        tries = self._tries[claim.run.id] = self._tries.get(claim.run.id, 0) + 1
+        if tries < MAX_TRIES:
+            give_back(self._store, claim)
+            return
+        reason = f"could not be started in {tries} tries: {why}"
+        give_up(self._store, claim, reason)
+        self._tell([line("ERROR", f"Run {claim.run.id} {reason}")])
+
+    def _is_done(self, decisions: tuple[Decision, ...]) -> bool:
+        if not self._policy.run_once or self._jobs:
+            return False
+        return is_idle(list(decisions))
+
+    # Follow own runs.
+
+    def _collect(self) -> None:
+        """Relay what own runs have printed, and take note of those that have ended."""
+        ended = self._executor.poll()
+        for job in self._jobs.values():
+            self._relay_output(job)
+        for end in ended:
+            job = self._jobs.pop(end.run_id)
+            job.unwatch()
+            self._after(job, end.exit_code)
+
+    def _after(self, job: _Job, code: int | None) -> None:
+        run = job.claim.run
+        lease = run.claim_lease()
+        if lease is not None and lease.token == job.claim.lease.token:
+            self._return(job.claim, f"its supervisor ended with {code}")
+        elif code == EXIT_NOT_MINE:
+            self._tell([line("INFO", f"Run {run.id} was taken back")])
+        else:
+            self._succeeded += run.exit_status() == 0
+            self._tell(self._report.ended(run))
+
+    def _relay_output(self, job: _Job) -> None:
+        """What a job has printed since the last time, from its `output` file."""
+        if layout.PENDING in job.claim.run.markers():
+            return  # what lies there is of an earlier execution
+        while True:
+            data, job.offset = tail(job.claim.run.guild_dir / layout.OUTPUT, job.offset)
+            if not data:
+                return
+            self._relay(data)
+
+    # Wait.
+
+    def _wait(self, decisions: tuple[Decision, ...] | None) -> None:
+        if decisions is not None and not self._jobs:
+            self._get_ready(decisions)
+        seconds = max(0.0, self._next_full - time.monotonic())
+        if decisions is None and not self._bell.drain:
+            seconds = _OWN_LOCK_RETRY
+        self._bell.wait(seconds)
+
+    def _get_ready(self, decisions: tuple[Decision, ...]) -> None:
+        """Nothing can be started now: say so, and use the leisure."""
+        self._bell.wait_for_ends_of(self._pids_waited_for(decisions))
+        waits_for_others = any(
+            isinstance(d, Hold) and d.reason is Reason.OTHERS_IN_PROGRESS for d in decisions
+        )
+        if not waits_for_others:
+            self._tell(self._report.idle())
+        self._executor.make_ready()
+        if not self._watches_journal:
+            self._watches_journal = True
+            self._bell.watch(self._store.home.path, (self._store.home.journal.name,))
+            self._bell.ring()  # something may have been staged before we watched
+
+    def _pids_waited_for(self, decisions: tuple[Decision, ...]) -> set[int]:
+        """Processes of other runs in progress, which may end without ringing."""
+        ids = {r for d in decisions if isinstance(d, Hold) for r in d.for_runs}
+        runs = [run for run in map(self._store.get, ids) if run is not None]
+        return {pid for pid in (run.lock_pid() for run in runs) if pid is not None}
+
+    # End.
+
+    def _end_jobs(self) -> None:
+        """Give claims back that nobody has taken over; end the other own runs in order."""
+        for run_id in list(self._jobs):
+            self._executor.stop(run_id)
+        while self._jobs:
+            self._collect_at_end()
+            if self._jobs:
+                self._bell.wait(0.25)
+
+    def _collect_at_end(self) -> None:
+        for end in self._executor.poll():
+            job = self._jobs.pop(end.run_id)
+            self._relay_output(job)
+            if not give_back(self._store, job.claim):
+                self._tell(self._report.ended(job.claim.run))
+
+    def _tell(self, lines: list[str]) -> None:
+        for text in lines:
+            self._say(text)
