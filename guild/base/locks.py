@@ -26,7 +26,7 @@ class LockBusy(Exception):
 
 @contextmanager
 def file_lock(path: Path, timeout: float) -> Iterator[None]:
-    """Hold the lock named by `path`, waiting for at most `timeout` seconds.
+    """Hold the lock named by `path` (a file, made if missing, or a directory), waiting for at most `timeout` seconds.
 
     Raises `LockBusy` after that, `OSError` where the file cannot be opened. Not re-entrant.
     """

@@ -134,7 +134,7 @@ def _is_hidden(pid: int) -> bool:
 
     /proc may be mounted so that it shows one's own processes only (`hidepid`), or not at all.
     """
-    if pid <= 0:
+    if pid <= 0 or _linux_stat(pid) is not None:
         return False
     try:
         os.kill(pid, 0)

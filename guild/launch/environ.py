@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 
 # What Guild sets for one run and nothing of which may reach another one.
 RUN_VARIABLES = frozenset(
-    "RUN_DIR RUN_ID GUILD_OP GUILD_SOURCECODE GUILD_PLUGINS PROJECT_DIR CMD_DIR FLAGS_DEST LOG_LEVEL"
-    " HANDLE_KEYBOARD_INTERRUPT NO_OP_INTERRUPTED_MSG BREAK_ON_ERROR PDB_BREAKS NO_RESTARTING_MSG"
-    " NO_IMPORT_FLAGS_PROGRESS GUILD_RUNS_PARENT".split()
-)
+    (
+        "RUN_DIR", "RUN_ID", "GUILD_OP", "GUILD_SOURCECODE", "GUILD_PLUGINS", "PROJECT_DIR", "CMD_DIR",
+        "FLAGS_DEST", "LOG_LEVEL", "HANDLE_KEYBOARD_INTERRUPT", "NO_OP_INTERRUPTED_MSG", "BREAK_ON_ERROR",
+        "PDB_BREAKS", "NO_RESTARTING_MSG", "NO_IMPORT_FLAGS_PROGRESS", "GUILD_RUNS_PARENT",
+    )
+)  # fmt: skip
 _SECRET_PARTS = ("PASSWORD", "PASSWD", "PASSPHRASE", "TOKEN", "SECRET", "CREDENTIAL")
 _SECRET_WORDS = frozenset(("KEY", "APIKEY", "PASS", "PWD_HASH", "AUTH"))
 _EXPORT = re.compile(r"export ([^=\s]+)=((?:[^\s'\"\\]|\\.|'[^']*'|\"[^\"]*\")*)\n", re.DOTALL)

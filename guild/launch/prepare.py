@@ -57,7 +57,7 @@ def prepare(
     """Make the directory `place` (on the file system of its destination `run_dir`, where it will be run
     `run_id`), complete with attributes, source code, recipe and, to be staged, its environment.
 
-    `extra` attributes win over the usual ones. On any error nothing is left.
+    `extra` attributes win over the usual ones (None leaves one out). On any error nothing is left.
     Raises GuildError, OSError.
     """
     made = Run(place)
@@ -65,8 +65,9 @@ def prepare(
         os.makedirs(made.guild_dir / layout.ATTRS)
         (made.guild_dir / layout.OPREF).write_text(str(spec.opdef.opref), "utf-8", "surrogateescape")
         new = {**_identity(store, run_id, environ), **describe(spec), **(extra or {})}
-        attrs.write_new_attrs(made.guild_dir, {**new, "deps": {}})
-        _add_source(made, spec, source, environ)
+        known = {name: value for name, value in new.items() if value is not None}
+        attrs.write_new_attrs(made.guild_dir, {**known, "deps": {}})
+        add_source(made, spec, source, environ)
         recipe.write(made, recipe.from_spec(spec))
         if staged:
             write_env(made, spec, environ, run_id=run_id, run_dir=run_dir, home=store.home.path)
@@ -129,7 +130,7 @@ def comment(body: str, at: int, environ: Mapping[str, str]) -> list[dict[str, An
     return [{"body": body, "host": host, "time": at, "user": user}]
 
 
-def _add_source(made: Run, spec: RunSpec, source: Source, environ: Mapping[str, str]) -> None:
+def add_source(made: Run, spec: RunSpec, source: Source, environ: Mapping[str, str]) -> None:
     path = made.guild_dir / layout.MANIFEST
     if isinstance(source, Snapshot):
         old = source.run

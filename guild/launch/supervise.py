@@ -12,14 +12,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from guild.base import files
 from guild.base.processes import this_process
-from guild.errors import GuildError, RunChanged
+from guild.errors import GuildError
 from guild.home import Home
 from guild.launch import environ as env_rules
 from guild.launch import machine, process, recipe
 from guild.launch.spec import QUEUE_GRACE, STOP_GRACE, Place, run_environ
 from guild.runs import attrs, layout, lifecycle
-from guild.runs.lease import Doing, Lease
+from guild.runs.lease import Lease
 from guild.runs.output import OutputWriter
 from guild.runs.run import Run
 from guild.runs.store import RunStore
@@ -48,7 +49,12 @@ class Started:
 
 
 def start(
-    store: RunStore, run: Run, lease: Lease, starter: Mapping[str, str], options: Options | None = None
+    store: RunStore,
+    run: Run,
+    lease: Lease,
+    starter: Mapping[str, str],
+    options: Options | None = None,
+    orders: process.Orders | None = None,
 ) -> Started:
     """Execute a pending run that is leased to this process, to its end.
 
@@ -56,8 +62,9 @@ def start(
     it ends as an error with the reason.
     """
     options = options or Options()
-    orders = process.Orders()
-    orders.install()
+    if orders is None:
+        orders = process.Orders()
+        orders.install()
     try:
         command, made = _compile(store, run, lease, starter, options)
         lease = lifecycle.begin(run, lease, store.clock.now())
@@ -111,8 +118,6 @@ def job_environ(home: Path, run: Run, made: recipe.Recipe, starter: Mapping[str,
 
 def read_env(run: Run) -> dict[str, str] | None:
     """The environment recorded at staging, None for a run that was not staged."""
-    from guild.base import files
-
     try:
         data = files.read_regular(run.guild_dir / layout.ENV)
     except OSError:
@@ -152,6 +157,9 @@ class _Execution:
     def _ended(self, code: int, reap: Callable[[], None], failure: str) -> Started:
         try:
             lifecycle.finish(self.store, self.run, code, reap, failure)
+            if code == 0 and self.made.delete_on_success and self.store.holds(self.run):
+                with lifecycle.locked(self.store) as held:
+                    lifecycle.to_trash(held, self.run)
         except FileNotFoundError:
             reap()
             self.options.warn(f"run directory has been deleted, cannot record the end of {self.run.id}")
@@ -218,10 +226,8 @@ class _Output:
             self._give_up(e)
 
     def _show(self, data: bytes, stream: int) -> None:
-        from guild.base.files import write_all
-
         try:
-            write_all(self._echo[stream], data)
+            files.write_all(self._echo[stream], data)
         except OSError:
             self._echo = []  # the console is gone; the run is not
 
@@ -263,32 +269,39 @@ def _scalar_sink(run: Run, made: recipe.Recipe) -> Callable[[list[bytes]], None]
 
 
 def main(argv: list[str]) -> int:
-    """`RUN_DIR TOKEN`, or `--wait`: one line `HOME<NUL>RUN_DIR<NUL>TOKEN<NUL>GPUS` on standard input."""
+    """`RUN_DIR TOKEN [GPUS [PIDFILE]]`; or `--wait`: a line `HOME<NUL>RUN_DIR<NUL>TOKEN<NUL>GPUS` on stdin."""
     if argv[:1] == ["--wait"]:
         _import_ahead()
         words = sys.stdin.buffer.readline().rstrip(b"\n").split(b"\0")
         if len(words) != 4:
             return 0  # whoever kept us waiting is gone
         home, run_dir, token, gpus = (os.fsdecode(w) for w in words)
+        pidfile = ""
     else:
-        run_dir, token = argv[:2]
-        home, gpus = os.environ["GUILD_HOME"], "".join(argv[2:3])
+        run_dir, token, gpus, pidfile = (*argv, "", "")[:4]
+        home = os.environ["GUILD_HOME"]
     devnull = os.open(os.devnull, os.O_RDONLY)
     os.dup2(devnull, 0)
-    return execute_claimed(Home(Path(home)), Path(run_dir), token, gpus or None)
+    if pidfile:
+        files.write_whole(Path(pidfile), b"%d" % os.getpid())
+    try:
+        return execute_claimed(Home(Path(home)), Path(run_dir), token, gpus or None)
+    finally:
+        if pidfile:
+            files.remove_file(Path(pidfile))
 
 
 def execute_claimed(home: Home, run_dir: Path, token: str, gpus: str | None) -> int:
     """Take over a claim and execute the run; the exit code for whoever claimed it."""
     store, run = RunStore(home), Run(run_dir)
+    orders = process.Orders()
+    orders.install()
     try:
-        with lifecycle.locked(store) as held:
+        with lifecycle.locked_for(store, run) as held:
             lease = lifecycle.take_over(held, run, token, this_process())
-    except (RunChanged, OSError):
+    except (GuildError, OSError):
         return EXIT_NOT_MINE
-    if lease.doing not in (Doing.CLAIMED, Doing.PREPARING):
-        return EXIT_NOT_MINE
-    return start(store, run, lease, dict(os.environ), Options(gpus=gpus)).exit_status & 0xFF
+    return start(store, run, lease, dict(os.environ), Options(gpus=gpus), orders).exit_status & 0xFF
 
 
 def _import_ahead() -> None:

@@ -3,6 +3,7 @@
 from guild import __version__
 from guild.ops.opdef import FLAG_ARGS, FlagDef, OpDef, SourceRules
 from guild.ops.opref import OpRef
+from guild.ops.resolve import Context
 
 NAME = "queue"
 
@@ -43,6 +44,11 @@ _FLAGS = (
 DESCRIPTION = """Start staged runs, one after the other, in the order in which they were staged.
 
 A queue is a run itself: list it with 'guild runs', end it with 'guild stop' or Ctrl-C."""
+
+
+def provide_named(opspec: str, context: Context) -> OpDef | None:
+    """The operation, for exactly its name."""
+    return provide() if opspec == NAME else None
 
 
 def provide() -> OpDef:

@@ -54,6 +54,11 @@ def delete_attr(guild_dir: Path, name: str) -> bool:
     return files.remove_file(guild_dir / layout.ATTRS / name)
 
 
+def write_opref(guild_dir: Path, opref: str) -> None:
+    """Replace the operation reference as a whole: an empty one breaks Guild 0.9 for all runs."""
+    files.write_whole(guild_dir / layout.OPREF, opref.encode("utf-8", "surrogateescape"))
+
+
 def mark_as_batch(guild_dir: Path) -> None:
     """An empty `proto`: keeps a queue out of compare, here and in Guild 0.9."""
     os.makedirs(guild_dir / layout.PROTO, exist_ok=True)

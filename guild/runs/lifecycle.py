@@ -39,6 +39,17 @@ def locked(store: RunStore, timeout: float = LOCK_SECONDS) -> Iterator[Held]:
         yield Held(store)
 
 
+@contextmanager
+def locked_for(store: RunStore, run: Run, timeout: float = LOCK_SECONDS) -> Iterator[Held]:
+    """The lock that guards this run: of the home, or, for a directory outside of it, of its `.guild`."""
+    if store.holds(run):
+        with locked(store, timeout) as held:
+            yield held
+    else:
+        with store.lock(timeout, run.guild_dir):
+            yield Held(store)
+
+
 def new_lease(store: RunStore, run: Run, doing: Doing, *, queue: str = "", gpus: str | None = None) -> Lease:
     """A lease with a fresh token, held by this process."""
     return Lease(
@@ -95,6 +106,18 @@ def _move_in(store: RunStore, made: Run, sync: bool) -> Run:
     if sync:
         files.sync_dir(store.home.runs)
     return run
+
+
+def put_aside(made: Run, run_dir: Path, started: int | None = None) -> Run:
+    """Give a complete run directory (made beside it) its name outside of `runs/`; staged ones get a start
+    time (µs). The destination is absent or an empty directory; raises RunChanged if it is not."""
+    if started is not None:
+        attrs.write_attr(made.guild_dir, layout.STARTED, started)
+    try:
+        os.rename(made.path, run_dir)
+    except OSError as e:
+        raise RunChanged(f"'{run_dir}' is not empty or cannot be replaced: {e.strerror}") from None
+    return Run(run_dir)
 
 
 # From staged to running and ended.

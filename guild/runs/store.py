@@ -39,20 +39,26 @@ class RunStore:
             ) from None
 
     @contextmanager
-    def lock(self, timeout: float = LOCK_SECONDS) -> Iterator[None]:
-        """Guild 0.9's lock of staged runs. Never held while something runs or is fetched.
+    def lock(self, timeout: float = LOCK_SECONDS, path: Path | None = None) -> Iterator[None]:
+        """Guild 0.9's lock of staged runs, or that of a directory. Never held while something runs or is
+        fetched.
 
         Raises LockTimeout, GuildError where the lock file cannot be used.
         """
+        path = path or self.home.lock
         try:
             os.makedirs(self.home.lock.parent, exist_ok=True)
-            with file_lock(self.home.lock, timeout):
+            with file_lock(path, timeout):
                 yield
         except LockBusy:
             raise LockTimeout(
-                f"could not get the lock '{self.home.lock}' within {timeout:g} seconds",
+                f"could not get the lock '{path}' within {timeout:g} seconds",
                 "Another guild process holds it. Try again.",
             ) from None
+
+    def holds(self, run: Run) -> bool:
+        """Whether this run lies in `runs/` of this home."""
+        return os.path.realpath(run.path.parent) == os.path.realpath(self.home.runs)
 
     def new_id(self) -> str:
         return uuid.uuid4().hex

@@ -150,6 +150,18 @@ def doomed_path(store: "RunStore", name: str) -> Path:
     return store.home.staging / doomed
 
 
+def sweep_own(store: "RunStore") -> None:
+    """Remove what this process has put in `staging/` to be removed."""
+    me = this_process()
+    try:
+        names = os.listdir(store.home.staging)
+    except OSError:
+        return
+    for name in names:
+        if name.endswith(_MAKER) and _maker_of(store.home.staging / name) == me:
+            remove(store, store.home.staging / name[: -len(_MAKER)])
+
+
 def remove(store: "RunStore", path: Path) -> None:
     """Remove a directory that lies in `staging/`; to be called without the lock."""
     files.remove_tree(path)
@@ -172,7 +184,12 @@ def _sweep(store: "RunStore", name: str) -> None:
 
 
 def _maker_is_gone(path: Path) -> bool:
+    maker = _maker_of(path)
+    return maker is None or not is_alive(maker)
+
+
+def _maker_of(path: Path) -> ProcessId | None:
     try:
-        return not is_alive(ProcessId.from_text(files.read_regular(path).decode()))
+        return ProcessId.from_text(files.read_regular(path).decode())
     except (OSError, ValueError):
-        return True
+        return None

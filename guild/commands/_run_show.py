@@ -1,0 +1,111 @@
+"""What `guild run` shows instead of running: help, flags, source code, command, environment."""
+
+import shlex
+
+import click
+
+from guild.app import App
+from guild.base.text import table
+from guild.commands._run_new import Chosen, compile_spec, project_source
+from guild.commands._run_options import RunOptions
+from guild.launch.prepare import ProjectSource
+from guild.launch.spec import RunSpec
+from guild.ops.flags import assign, format_value
+from guild.ops.opdef import FlagDef, OpDef
+from guild.runs.run import Run
+
+
+def show(app: App, options: RunOptions, opdef: OpDef, proto: Run | None) -> int:
+    if options.help_op:
+        return _help_op(opdef)
+    if options.test_flags:
+        return _test_flags(options, opdef, proto)
+    if options.test_sourcecode:
+        return _test_source(app, opdef)
+    spec = compile_spec(app, options, Chosen(opdef, proto))
+    return print_spec(spec) if options.print_cmd else print_env_of(app, spec)
+
+
+def print_spec(spec: RunSpec) -> int:
+    click.echo(shlex.join(spec.argv))
+    return 0
+
+
+def print_env_of(app: App, spec: RunSpec) -> int:
+    """The variables that Guild adds, sorted; those that depend on the run's place left out."""
+    added = {
+        **spec.own_env,
+        "GUILD_HOME": str(app.home.path),
+        "GUILD_OP": spec.opdef.opspec,
+        "GUILD_SOURCECODE": spec.opdef.sourcecode.dest,
+        "CMD_DIR": spec.place.cmd_dir,
+        "LOG_LEVEL": "20",
+    }
+    for name in sorted(added):
+        click.echo(f"{name}={added[name]}")
+    return 0
+
+
+def _help_op(opdef: OpDef) -> int:
+    click.echo(f"Usage: guild run [OPTIONS] {opdef.name} [FLAG]...\n")
+    if opdef.description:
+        click.echo(f"{opdef.description}\n")
+    click.echo("Use 'guild run --help' for a list of options.")
+    if opdef.flags:
+        click.echo("\nFlags:")
+        rows = [(flag.name, _flag_help(flag)) for flag in opdef.flags]
+        for line in table(rows, indent=2):
+            click.echo(line)
+    return 0
+
+
+def _flag_help(flag: FlagDef) -> str:
+    text = " ".join(flag.description.split())
+    notes = []
+    if flag.default is not None:
+        notes.append(f"(default is {format_value(flag.default)})")
+    elif flag.required:
+        notes.append("(required)")
+    elif flag.null_label:
+        notes.append(f"(default is {flag.null_label})")
+    if flag.choices:
+        values = [format_value(c.alias if c.alias is not None else c.value) for c in flag.choices]
+        notes.append("choices: " + ", ".join(values))
+    return " ".join([text, *notes]).strip()
+
+
+def _test_flags(options: RunOptions, opdef: OpDef, proto: Run | None) -> int:
+    base = proto.map_attr("flags") if proto is not None else None
+    given = assign(opdef.flags, options.flags, base=base, force=options.force_flags, opname=opdef.name)
+    click.echo(f"flags-dest: {opdef.flags_dest}")
+    click.echo("flags:")
+    rows = []
+    for name, value in sorted(given.values.items()):
+        flag = opdef.flag(name) or FlagDef(name)
+        notes = [f"type: {flag.type}"] if flag.type else []
+        if name in given.user:
+            notes.append("given")
+        rows.append((f"{name}:", format_value(value), f"({', '.join(notes)})" if notes else ""))
+    for line in table(rows, indent=2):
+        click.echo(line)
+    return 0
+
+
+def _test_source(app: App, opdef: OpDef) -> int:
+    source = project_source(app, opdef, quiet=True)
+    if not isinstance(source, ProjectSource):
+        click.echo("Source code copy disabled")
+        return 0
+    chosen = source.selection
+    click.echo(f"Copying from '{source.root}'")
+    for title, lines in (
+        ("Rules:", chosen.described),
+        ("Selected for copy:", chosen.files),
+        ("Skipped:", chosen.skipped),
+    ):
+        click.echo(title)
+        for line in table([(text,) for text in lines], indent=2):
+            click.echo(line)
+    for text in chosen.warnings:
+        click.echo(text)
+    return 0
