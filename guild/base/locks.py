@@ -26,7 +26,8 @@ class LockBusy(Exception):
 
 @contextmanager
 def file_lock(path: Path, timeout: float) -> Iterator[None]:
-    """Hold the lock named by `path` (a file, made if missing, or a directory), waiting for at most `timeout` seconds.
+    """Hold the lock named by `path` (a file, made if missing, or a directory), for at most `timeout` seconds
+    of waiting.
 
     Raises `LockBusy` after that, `OSError` where the file cannot be opened. Not re-entrant.
     """

@@ -269,7 +269,7 @@ def _scalar_sink(run: Run, made: recipe.Recipe) -> Callable[[list[bytes]], None]
 
 
 def main(argv: list[str]) -> int:
-    """`RUN_DIR TOKEN [GPUS [PIDFILE]]`; or `--wait`: a line `HOME<NUL>RUN_DIR<NUL>TOKEN<NUL>GPUS` on stdin."""
+    """`RUN_DIR TOKEN [GPUS [PIDFILE]]`, or `--wait`: a line `HOME<NUL>RUN_DIR<NUL>TOKEN<NUL>GPUS` on stdin."""
     if argv[:1] == ["--wait"]:
         _import_ahead()
         words = sys.stdin.buffer.readline().rstrip(b"\n").split(b"\0")

@@ -2,7 +2,6 @@
 
 import time
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,11 +37,6 @@ def test_a_table_has_one_line_for_each_row(rows: list[tuple[str, str]]) -> None:
     lines = table(rows)
     assert len(lines) == len(rows)
     assert all(line == line.rstrip() and "\n" not in line for line in lines)
-
-
-def test_rows_of_different_length_are_refused() -> None:
-    with pytest.raises(ValueError, match="zip"):
-        table([("a", "b"), ("c",)])
 
 
 def test_times_are_local_and_absent_ones_empty() -> None:
