@@ -10,6 +10,7 @@ from typing import Any
 
 _INT = re.compile(rb"(?:0|-?[1-9][0-9]{0,17})\Z")
 _WORDS: dict[bytes, Any] = {b"null": None, b"true": True, b"false": False, b"''": "", b"{}": {}, b"[]": []}
+_BREAKS = ("\n", "\r", "\x85", "\u2028", "\u2029")
 _FLOAT = r"""(?x)
     [-+]?(?:[0-9][0-9_]*)\.[0-9_]*(?:[eE][-+]?[0-9]+)?
   | [-+]?(?:[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)
@@ -38,17 +39,25 @@ def decode(data: bytes) -> Any:
     return load(data)
 
 
-def load(data: bytes | str) -> Any:
-    """As `decode`, always through PyYAML's safe loader."""
+def load(data: bytes | str, pure: bool = False) -> Any:
+    """As `decode`, always through PyYAML's safe loader.
+
+    `pure` takes the one in Python, which also reads an undecodable byte's escape (`\\udcff`).
+    """
     import yaml
 
     try:
-        return yaml.load(data, Loader=_loader())  # a subclass of the safe loader
+        return yaml.load(data, Loader=_loader(pure))  # a subclass of the safe loader
     except yaml.MarkedYAMLError as e:
+        if not pure and "Unicode character escape" in str(e.problem):
+            return load(data, pure=True)
         mark = e.problem_mark or e.context_mark
         raise YAMLError(e.problem or "invalid YAML", mark.line + 1 if mark else 0) from None
-    except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as e:
+    except (yaml.YAMLError, ValueError, OverflowError) as e:
         raise YAMLError(str(e).splitlines()[0] if str(e) else "invalid YAML") from None
+    except (RecursionError, LookupError, AttributeError, TypeError):
+        # PyYAML's own, of a tag that does not fit its value (`!!int ''`), or too deep a nesting.
+        raise YAMLError("a tag that does not fit its value, or too deep a nesting") from None
 
 
 def encode(value: Any) -> bytes:
@@ -69,40 +78,51 @@ def encode_inline(value: Any) -> str:
     return text[:-4].rstrip() if text.endswith("\n...") else text
 
 
-def _dump(value: Any, flow: bool) -> str:
+def _dump(value: Any, flow: bool, pure: bool = False) -> str:
     import yaml
 
-    text = yaml.dump(
-        value,
-        Dumper=_dumper(),
-        default_flow_style=flow,
-        indent=2,
-        sort_keys=True,
-        allow_unicode=True,
-        width=1 << 30 if flow else 80,
-    )
+    try:
+        text = yaml.dump(
+            value,
+            Dumper=_dumper(flow, pure),
+            default_flow_style=flow,
+            indent=2,
+            sort_keys=True,
+            allow_unicode=True,
+            width=1 << 30 if flow else 80,
+        )
+    except UnicodeEncodeError:  # libyaml knows no surrogates, as undecodable bytes become
+        return _dump(value, flow, pure=True)
     return str(text)
 
 
-@lru_cache(maxsize=1)
-def _loader() -> Any:
+@lru_cache(maxsize=2)
+def _loader(pure: bool) -> Any:
     import yaml
 
-    base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    base = yaml.SafeLoader if pure else getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     loader = type("GuildLoader", (base,), {})
     _resolve_floats(loader, "-+0123456789.")
     return loader
 
 
-@lru_cache(maxsize=1)
-def _dumper() -> Any:
+@lru_cache(maxsize=4)
+def _dumper(flow: bool, pure: bool) -> Any:
     import yaml
 
-    base = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    base = yaml.SafeDumper if pure else getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     dumper: Any = type("GuildDumper", (base,), {"ignore_aliases": lambda self, data: True})
     _resolve_floats(dumper, "-+0123456789.")
     dumper.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^[yYnN]$"), list("yYnN"))
+    if flow:
+        dumper.add_representer(str, _one_line)
     return dumper
+
+
+def _one_line(dumper: Any, text: str) -> Any:
+    """Text with line breaks in quotes that have an escape for them."""
+    style = '"' if len(text.splitlines()) > 1 or text.endswith(_BREAKS) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 def _resolve_floats(cls: Any, first: str) -> None:

@@ -34,6 +34,7 @@ def hand_over(
         stderr=subprocess.DEVNULL,
         env={**environ, "GUILD_HOME": str(store.home.path)},
         start_new_session=True,
+        cwd=store.home.path,  # -m puts it first on the module path: not the user's directory
     )
     until = time.monotonic() + _TIME_LIMIT
     while time.monotonic() < until:

@@ -45,6 +45,7 @@ def record_packages(cache: Path, run: Run, python: str) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        cwd=cache,  # -m puts it first on the module path: not the user's directory
     )
 
 

@@ -19,6 +19,7 @@ _NO_EXEC = 127
 # Processes that the operation leaves behind may hold its pipes: how long their last words are waited for.
 _LAST_WORDS = 0.5
 _LEFT_GRACE = 2.0
+_LOOK_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -199,8 +200,8 @@ class Watch:
 
     def _timeout(self) -> float | None:
         ends = [t for t in (self.deadline, self._kill_at) if t is not None]
-        # SIGCHLD wakes us; the half second is for the case that a handler of it was lost.
-        return max(0.0, min([*(t - time.monotonic() for t in ends), 0.5]))
+        # SIGCHLD wakes us; the limit is for the case that it was lost on the way.
+        return max(0.0, min([*(t - time.monotonic() for t in ends), _LOOK_SECONDS]))
 
     def _obey(self) -> None:
         now = time.monotonic()

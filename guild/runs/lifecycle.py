@@ -176,7 +176,8 @@ def mark_started(run: Run, lease: Lease, now: int) -> None:
     for name in (layout.EXIT_STATUS, layout.STOPPED, layout.REASON):
         attrs.delete_attr(run.guild_dir, name)
     for entry in os.listdir(run.guild_dir):
-        if entry.startswith(layout.EVENTS_PREFIX) or files.is_stale_temp(entry):
+        is_old = entry.startswith(layout.EVENTS_PREFIX) or entry in (layout.OUTPUT, layout.OUTPUT_INDEX)
+        if is_old or files.is_stale_temp(entry):
             files.remove_file(run.guild_dir / entry)
     attrs.write_attr(run.guild_dir, layout.STARTED, now)
     _write_lock(run, lease.holder.pid)

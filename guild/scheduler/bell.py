@@ -26,6 +26,7 @@ class Bell:
         self._observer: Any = None
         self._watching = False
         self._pidfds: dict[int, int] = {}
+        self._rung: set[int] = set()  # ended processes that have rung already
 
     def install(self) -> None:
         """Have signals ring: TERM, INT and HUP stop, USR1 drains, CHLD just wakes."""
@@ -88,10 +89,11 @@ class Bell:
         """Ring at the end of these processes, and no others."""
         for pid in [p for p in self._pidfds if p not in pids]:
             os.close(self._pidfds.pop(pid))
+        self._rung &= set(pids)
         if not hasattr(os, "pidfd_open"):
             return  # the journal and the poll interval tell
         for pid in pids:
-            if pid not in self._pidfds:
+            if pid not in self._pidfds and pid not in self._rung:
                 try:
                     self._pidfds[pid] = os.pidfd_open(pid)
                 except OSError:
@@ -108,6 +110,7 @@ class Bell:
         for pid, fd in list(self._pidfds.items()):
             if fd in ready:
                 os.close(self._pidfds.pop(pid))
+                self._rung.add(pid)
         try:
             while os.read(self._reader, 4096):
                 pass

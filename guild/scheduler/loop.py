@@ -18,7 +18,8 @@ from guild.scheduler.policy import is_idle
 from guild.scheduler.report import Reporter, line
 
 MAX_TRIES = 3
-_OWN_LOCK_RETRY = 1.0
+_RETRY_SECONDS = 1.0
+_BUSY_SECONDS = 60.0  # the end of a job and its output wake us
 
 
 @dataclass
@@ -62,10 +63,15 @@ class Scheduler:
                 self._collect()
                 if self._bell.drain and not self._jobs:
                     break
-                decisions = self._look() if not self._bell.drain else None
-                if decisions is not None and self._is_done(decisions):
-                    break
-                self._wait(decisions)
+                if self._has_free_slot():
+                    decisions = self._look()
+                    if decisions is None:
+                        self._bell.wait(_RETRY_SECONDS)
+                        continue
+                    if self._is_done(decisions):
+                        break
+                    self._say_why_idle(decisions)
+                self._wait()
         finally:
             self._end_jobs()
             self._executor.close()
@@ -101,7 +107,6 @@ class Scheduler:
             self._return(claim, str(e))
             return
         job = _Job(claim)
-        # The output of the last execution, if any, goes when the run starts: begin at its end.
         self._jobs[claim.run.id] = job
         if self._watches_journal:
             job.unwatch = self._bell.watch(claim.run.guild_dir, (layout.OUTPUT,))
@@ -156,27 +161,34 @@ class Scheduler:
 
     # Wait.
 
-    def _wait(self, decisions: tuple[Decision, ...] | None) -> None:
-        if decisions is not None and not self._jobs:
-            self._get_ready(decisions)
-        seconds = max(0.0, self._next_full - time.monotonic())
-        if decisions is None and not self._bell.drain:
-            seconds = _OWN_LOCK_RETRY
-        self._bell.wait(seconds)
+    def _has_free_slot(self) -> bool:
+        """Whether there is any use in looking for staged runs now."""
+        return len(self._jobs) < self._policy.slots and not self._bell.drain
 
-    def _get_ready(self, decisions: tuple[Decision, ...]) -> None:
-        """Nothing can be started now: say so, and use the leisure."""
+    def _say_why_idle(self, decisions: tuple[Decision, ...]) -> None:
         self._bell.wait_for_ends_of(self._pids_waited_for(decisions))
         waits_for_others = any(
             isinstance(d, Hold) and d.reason is Reason.OTHERS_IN_PROGRESS for d in decisions
         )
-        if not waits_for_others:
+        if not waits_for_others and not self._jobs:
             self._tell(self._report.idle())
+
+    def _wait(self) -> None:
+        self._get_ready()
+        if self._has_free_slot():
+            self._bell.wait(max(0.0, self._next_full - time.monotonic()))
+        else:
+            self._bell.wait(_BUSY_SECONDS)
+
+    def _get_ready(self) -> None:
+        """Use the leisure: a supervisor for the next run, and a watch on the journal."""
         self._executor.make_ready()
         if not self._watches_journal:
             self._watches_journal = True
             self._bell.watch(self._store.home.path, (self._store.home.journal.name,))
-            self._bell.ring()  # something may have been staged before we watched
+            for job in self._jobs.values():
+                job.unwatch = self._bell.watch(job.claim.run.guild_dir, (layout.OUTPUT,))
+            self._bell.ring()  # something may have happened before we watched
 
     def _pids_waited_for(self, decisions: tuple[Decision, ...]) -> set[int]:
         """Processes of other runs in progress, which may end without ringing."""

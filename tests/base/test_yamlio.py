@@ -159,6 +159,16 @@ def test_these_values_are_written_so(value: Any, written: str) -> None:
     assert encode(value).decode() == written
 
 
+@given(st.text(st.characters(exclude_categories=()), max_size=8))
+@example("caf\udce9")
+@example("\udcff\n")
+def test_undecodable_bytes_survive_and_plain_pyyaml_reads_them(value: str) -> None:
+    assert decode(encode([value])) == [value]
+    assert yaml.safe_load(encode([value])) == [value]
+    assert "\n" not in encode_inline(value)
+    assert load(encode_inline(value)) == value
+
+
 def test_the_same_list_twice_is_written_twice() -> None:
     shared = [1]
     assert encode({"a": shared, "b": shared}) == b"a:\n- 1\nb:\n- 1\n"
@@ -174,6 +184,7 @@ def test_one_line_stays_one_line_however_long() -> None:
     assert encode_inline(["word " * 50, {"a": 1}]) == f"['{'word ' * 50}', {{a: 1}}]"
     assert encode_inline("two words") == "two words"
     assert encode_inline(0.5) == "0.5"
+    assert encode_inline("two\nlines\n") == r'"two\nlines\n"'
 
 
 @pytest.mark.parametrize(("data", "line"), [("a: [1\nb: 2\n", 2), ("a: 1\nb: : 2\n", 2), ("\ta: 1", 1)])

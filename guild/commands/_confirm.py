@@ -1,0 +1,37 @@
+"""List the chosen runs, ask, go on; declining ends the command with Guild's exit code for that."""
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from guild.app import App
+from guild.commands._show import echo_table, run_row
+from guild.errors import EXIT_DECLINED
+from guild.runs.selection import Seen
+
+_SHOWN = 50
+
+
+def confirm(app: App, intro: str, runs: Sequence[Seen], question: str, default: bool) -> None:
+    """Show `intro` and the runs on stderr and ask. Returns on yes; on no ends with exit code 4, at the end
+    of the input silently with 1."""
+    click.echo(intro, err=True)
+    echo_table([run_row(seen, f"[{seen.run.short_id}]", app.cwd) for seen in runs[:_SHOWN]], 2, err=True)
+    if len(runs) > _SHOWN:
+        click.echo(f"  ... and {len(runs) - _SHOWN} more", err=True)
+    if not ask(question, default):
+        raise click.exceptions.Exit(EXIT_DECLINED)
+
+
+def ask(question: str, default: bool) -> bool:
+    """One question on stderr, answered on stdin. Raises click.Abort at the end of the input."""
+    while True:
+        click.echo(f"{question} {'(Y/n)' if default else '(y/N)'} ", nl=False, err=True)
+        line = sys.stdin.readline()
+        if not line:
+            click.echo(err=True)
+            raise click.Abort
+        answer = line.strip().lower()
+        if answer in ("y", "yes", "n", "no", ""):
+            return default if not answer else answer[0] == "y"

@@ -1,0 +1,126 @@
+"""What the commands for runs have in common: their filters, the runs that they name, `-y`."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from guild.app import App
+from guild.errors import GuildError
+from guild.runs.run import Run
+from guild.runs.selection import Filters, Seen, look, select
+from guild.runs.status import RunStatus
+
+F = Callable[..., Any]
+SETTINGS = {"max_content_width": 100, "help_option_names": ["-h", "--help"]}
+
+_LETTERS = {
+    "r": RunStatus.RUNNING,
+    "c": RunStatus.COMPLETED,
+    "e": RunStatus.ERROR,
+    "t": RunStatus.TERMINATED,
+    "p": RunStatus.PENDING,
+    "s": RunStatus.STAGED,
+}
+_COMBINED = re.compile(r"-S[rcetps]{2,}\Z")
+
+_FILTERS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
+    (("-Fo", "--operation", "f_operations"), {
+        "metavar": "OP", "multiple": True, "help": "Runs of this operation; may hold *. May be repeated."}),
+    (("-Fl", "--label", "f_labels"), {
+        "metavar": "TEXT", "multiple": True, "help": "Runs whose label contains TEXT; - for none."}),
+    (("-Fu", "--unlabeled", "f_unlabeled"), {"is_flag": True, "help": "Runs without a label."}),
+    (("-Ft", "--tag", "f_tags"), {"metavar": "TAG", "multiple": True, "help": "Runs with this tag."}),
+    (("-Fm", "--marked", "f_marked"), {"is_flag": True, "help": "Marked runs."}),
+    (("-Fn", "--unmarked", "f_unmarked"), {"is_flag": True, "help": "Runs that are not marked."}),
+    (("-Fd", "--digest", "f_digest"), {
+        "metavar": "DIGEST", "default": "", "help": "Runs with this source code digest."}),
+)  # fmt: skip
+
+
+class RunsCommand(click.Command):
+    """Takes combined status options: `-Set` for `-Se -St`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, split_statuses(args))
+
+
+def split_statuses(args: Sequence[str]) -> list[str]:
+    """`-Set` becomes `-Se -St`, up to `--`."""
+    split: list[str] = []
+    for at, arg in enumerate(args):
+        if arg == "--":
+            return [*split, *args[at:]]
+        split += [f"-S{letter}" for letter in arg[2:]] if _COMBINED.match(arg) else [arg]
+    return split
+
+
+def filter_options(statuses: bool = True) -> Callable[[F], F]:
+    """Options that `take_filters` turns into Filters."""
+
+    def decorate(function: F) -> F:
+        if statuses:
+            for letter, status in reversed(_LETTERS.items()):
+                name = status.value
+                function = click.option(
+                    f"-S{letter}",
+                    f"--{name}/--not-{name}",
+                    f"s_{name}",
+                    default=None,
+                    help=f"Runs that are (not) {name}." if name != "error" else "Runs that (did not) fail.",
+                )(function)
+        for names, keywords in reversed(_FILTERS):
+            function = click.option(*names, **keywords)(function)
+        return function
+
+    return decorate
+
+
+def yes_option(function: F) -> F:
+    return click.option("-y", "--yes", is_flag=True, help="Do not ask.")(function)
+
+
+def runs_argument(function: F) -> F:
+    return click.argument("specs", metavar="[RUN]...", nargs=-1)(function)
+
+
+def take_filters(params: dict[str, Any]) -> Filters:
+    """Take the filter options out of a command's parameters, which are left with the others."""
+    found = {key: params.pop(key) for key in list(params) if key[:2] in ("f_", "s_")}
+    given = {status: found.get(f"s_{status.value}") for status in RunStatus}
+    if found["f_marked"] and found["f_unmarked"]:
+        raise GuildError("--marked and --unmarked cannot both be used")
+    return Filters(
+        operations=found["f_operations"],
+        labels=found["f_labels"],
+        unlabeled=found["f_unlabeled"],
+        tags=found["f_tags"],
+        marked=True if found["f_marked"] else False if found["f_unmarked"] else None,
+        digest=found["f_digest"],
+        statuses=frozenset(s for s, wanted in given.items() if wanted is True),
+        not_statuses=frozenset(s for s, wanted in given.items() if wanted is False),
+    )
+
+
+def chosen(
+    app: App, specs: Sequence[str], filters: Filters, default: str | None, runs: Sequence[Run] | None = None
+) -> list[Seen]:
+    """The runs that RUN... and the filters name, newest first or as named.
+
+    Without RUN: `default` (a RUN, `:` for all, None for none). Empty where there is no run at all.
+    """
+    seen = look(app.store.runs() if runs is None else runs, filters)
+    if not specs:
+        return select(seen, [default]) if default and seen else []
+    return select(seen, specs)
+
+
+def one_chosen(app: App, spec: str | None, filters: Filters) -> Run:
+    """The single run of a command that takes one; the newest by default."""
+    found = chosen(app, [spec] if spec else [], filters, "1")
+    if not found:
+        raise GuildError("no matching runs", "Try 'guild runs' for a list.")
+    if len(found) > 1:
+        raise GuildError(f"'{spec}' names {len(found)} runs; this command takes one")
+    return found[0].run

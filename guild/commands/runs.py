@@ -1,0 +1,67 @@
+"""`guild runs`: a table of its commands, loaded on use; without one, the list."""
+
+import importlib
+from typing import Any
+
+import click
+
+from guild.commands import runs_list
+from guild.commands._runs_options import SETTINGS, filter_options, split_statuses
+
+# name -> module of guild.commands (its attribute `command`), and the line for `guild runs --help`.
+COMMANDS = {
+    "delete": ("runs_delete", "Delete runs; they can be restored."),
+    "info": ("runs_info", "Show all about a run."),
+    "label": ("runs_label", "Set, change or remove the labels of runs."),
+    "list": ("runs_list", "List runs."),
+    "purge": ("runs_purge", "Remove deleted runs for good."),
+    "restore": ("runs_restore", "Bring deleted runs back."),
+    "stop": ("runs_stop", "Stop runs and queues."),
+}
+ALIASES = {"rm": "delete"}
+
+
+class RunsGroup(click.Group):
+    """Loads a command when it is asked for; takes `-Set` for `-Se -St`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        name = ALIASES.get(cmd_name, cmd_name)
+        if name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"guild.commands.{COMMANDS[name][0]}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, split_statuses(args))
+
+
+@click.group(
+    "runs",
+    cls=RunsGroup,
+    invoke_without_command=True,
+    context_settings=SETTINGS,
+    short_help="List runs; info, delete, restore, and more.",
+)
+@runs_list.list_options
+@filter_options()
+@click.pass_context
+def command(ctx: click.Context, /, **params: Any) -> None:
+    """List runs, newest first; or do something with them.
+
+    \b
+    guild runs                     the last 20 runs
+    guild runs info 1              all about the newest run
+    guild runs rm 2:4              delete three of them
+    guild runs stop                stop what is running
+
+    RUN is a number of the list (after filters), a range like 2:5 or :, or the beginning of a run id.
+    """
+    if ctx.invoked_subcommand is None:
+        runs_list.show(ctx.obj, params)

@@ -1,0 +1,116 @@
+"""`guild runs` and `guild runs list`: the runs, newest first."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from guild.app import App
+from guild.commands._runs_options import SETTINGS, RunsCommand, filter_options, take_filters
+from guild.commands._show import echo_table, json_text, operation_text, run_row
+from guild.runs import layout
+from guild.runs.selection import Filters, Seen, look
+
+F = Callable[..., Any]
+PAGE = 20
+
+
+@dataclass(frozen=True)
+class ListOptions:
+    filters: Filters
+    all: bool
+    more: int
+    limit: int | None
+    deleted: bool
+    simplified: bool
+    json: bool
+
+
+def list_options(function: F) -> F:
+    for names, keywords in reversed(_OPTIONS):
+        function = click.option(*names, **keywords)(function)
+    return function
+
+
+_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
+    (("-a", "--all"), {"is_flag": True, "help": f"Show all runs, not just the last {PAGE}."}),
+    (("-m", "--more"), {"count": True, "help": f"Show {PAGE} more runs. May be repeated."}),
+    (("-n", "--limit"), {"metavar": "N", "type": click.IntRange(min=1), "help": "Show at most N runs."}),
+    (("-d", "--deleted"), {"is_flag": True, "help": "Show deleted runs (see 'guild runs restore')."}),
+    (("-s", "--simplified"), {"is_flag": True, "help": "Show less of each run."}),
+    (("--json",), {"is_flag": True, "help": "Print all runs that match as JSON."}),
+)
+
+
+@click.command("list", cls=RunsCommand, context_settings=SETTINGS, short_help="List runs.")
+@list_options
+@filter_options()
+@click.pass_obj
+def command(app: App, /, **params: Any) -> None:
+    """List runs, newest first.
+
+    \b
+    guild runs                     the last 20 runs
+    guild runs -a -Sr              all that are running
+    guild runs -Ss --json          what is staged, as JSON
+    guild runs -Fo train -Set      runs of train that failed or were stopped
+    """
+    show(app, params)
+
+
+def show(app: App, params: dict[str, Any]) -> None:
+    """What `guild runs` prints; `params` are its options by their names."""
+    options = ListOptions(filters=take_filters(params), **params)
+    runs = app.store.trashed() if options.deleted else app.store.runs()
+    seen = look(runs, options.filters)
+    if options.json:
+        click.echo(json_text([describe(each) for each in seen]))
+        return
+    limit = _limit(options, len(seen))
+    echo_table(_rows(app, seen[:limit], options.simplified))
+    if limit < len(seen) and options.limit is None:
+        click.echo(
+            f"Showing the first {limit} runs ({len(seen)} total) - use --all to show all or -m to show more",
+            err=True,
+        )
+
+
+def _limit(options: ListOptions, total: int) -> int:
+    if options.limit is not None:
+        return options.limit
+    return total if options.all else PAGE * (1 + options.more)
+
+
+def _rows(app: App, seen: Sequence[Seen], simplified: bool) -> list[list[str]]:
+    if simplified:
+        return [
+            [f"[{at}]", operation_text(each, app.cwd), each.status.value, each.label]
+            for at, each in enumerate(seen, 1)
+        ]
+    return [run_row(each, f"[{at}:{each.run.short_id}]", app.cwd) for at, each in enumerate(seen, 1)]
+
+
+def describe(seen: Seen) -> dict[str, Any]:
+    """A run for `--json`: Guild 0.9's keys, and `operation` and `reason`."""
+    run = seen.run
+    status = seen.status
+    described = {
+        "id": run.id,
+        "run_dir": str(run.path),
+        "opref": None if run.opref is None else str(run.opref),
+        "operation": seen.operation,
+        "exit_status": run.exit_status(),
+        "cmd": run.attr("cmd"),
+        "comments": run.attr("comments"),
+        "marked": run.attr("marked"),
+        "label": run.attr("label"),
+        "started": run.int_attr(layout.STARTED),
+        "status": status.value,
+        "stopped": run.int_attr(layout.STOPPED),
+        "tags": run.attr("tags"),
+        "reason": run.attr(layout.REASON),
+    }
+    if seen.proto is not None:
+        described["batch_proto"] = {"opref": str(seen.proto)}
+    return described
