@@ -1,16 +1,19 @@
-"""List the chosen runs, ask, go on; declining ends the command with Guild's exit code for that."""
+"""List the chosen runs, ask, act; declining ends the command with Guild's exit code for that."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import click
 
 from guild.app import App
 from guild.commands._show import echo_table, run_row
-from guild.errors import EXIT_DECLINED
+from guild.errors import EXIT_DECLINED, GuildError
+from guild.runs.run import Run
 from guild.runs.selection import Seen
 
 _SHOWN = 50
+T = TypeVar("T")
 
 
 def confirm(app: App, intro: str, runs: Sequence[Seen], question: str, default: bool) -> None:
@@ -35,3 +38,21 @@ def ask(question: str, default: bool) -> bool:
         answer = line.strip().lower()
         if answer in ("y", "yes", "n", "no", ""):
             return default if not answer else answer[0] == "y"
+
+
+def act_on_each(runs: Sequence[Run], act: Callable[[Run], T], verb: str, past: str) -> list[T]:
+    """What `act` returned for each run; where it could not be done, says why and goes on with the next.
+
+    `verb` and `past` are the words for it: "delete", "deleted".
+    """
+    results = []
+    for run in runs:
+        try:
+            results.append(act(run))
+        except FileNotFoundError:
+            click.echo(f"guild: run {run.id} is gone already", err=True)
+        except GuildError as e:
+            click.echo(f"guild: {e.message}: it was not {past}", err=True)
+        except OSError as e:
+            click.echo(f"guild: cannot {verb} run {run.id}: {e.strerror or e}", err=True)
+    return results

@@ -4,6 +4,7 @@ The child is forked and waits on a pipe (the gate) until its identity is on reco
 operation. Where the gate is closed without a word, because we were killed, it ends having done nothing.
 """
 
+import errno
 import os
 import select
 import signal
@@ -20,6 +21,8 @@ _NO_EXEC = 127
 _LAST_WORDS = 0.5
 _LEFT_GRACE = 2.0
 _LOOK_SECONDS = 5.0
+_PIPE_READS = 32  # of 64 KiB: more than a pipe holds
+_PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ def fork_waiting(command: Command) -> Child:
     fail_r, fail_w = os.pipe()
     out_r, out_w = os.pipe()
     err_r, err_w = os.pipe()
+    # Until the operation has its own dispositions, signals wait: our handlers in the child would eat them.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)
     pid = os.fork()
     if pid == 0:
         try:
@@ -55,10 +60,14 @@ def fork_waiting(command: Command) -> Child:
             _become(command, gate_r, fail_w, out_w, err_w)
         finally:
             os._exit(_NO_EXEC)
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     for fd in (gate_r, fail_w, out_w, err_w):
         os.close(fd)
     identity = identify(pid)
     if identity is None:
+        for fd in (gate_w, fail_r, out_r, err_r):
+            os.close(fd)
+        os.waitpid(pid, 0)
         raise OSError("the process of the operation ended before it began")
     return Child(pid, identity, gate_w, fail_r, out_r, err_r)
 
@@ -76,8 +85,9 @@ def _become(command: Command, gate: int, failure: int, out: int, err: int) -> No
     try:
         os.chdir(command.cwd)
         os.execvpe(command.argv[0], list(command.argv), command.environ)
-    except OSError as e:
-        os.write(failure, str(e.errno or 0).encode())
+    except Exception as e:  # no OSError: a NUL in an argument, an empty command
+        code = e.errno if isinstance(e, OSError) else None
+        os.write(failure, str(code or errno.EINVAL).encode())
 
 
 def _default_signals() -> None:
@@ -123,9 +133,11 @@ class Orders:
         os.set_blocking(reader, False)
         self.wakeup = reader
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGCHLD):
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._note)
+        # Ignored by who started us, it would have the kernel take ended children away unseen.
+        signal.signal(signal.SIGCHLD, self._note)
 
     def _note(self, number: int, frame: object) -> None:
         if number in (signal.SIGTERM, signal.SIGHUP):
@@ -167,11 +179,23 @@ class Watch:
             if self.orders.wakeup in ready:
                 self.orders.drain()
             self._pass_on(ready, open_streams)
-        until = time.monotonic() + _LAST_WORDS
-        while open_streams and time.monotonic() < until:
-            self._pass_on(_readable(list(open_streams), until - time.monotonic()), open_streams)
+        self._hear_last_words(open_streams)
         self._end_rest_of_tree()
         return self._exit_status()
+
+    def _hear_last_words(self, open_streams: dict[int, int]) -> None:
+        """To the end of both pipes; where processes that the operation left behind hold them, for a moment,
+        and then what is in them: passing it on may have taken longer than that."""
+        until = time.monotonic() + _LAST_WORDS
+        while open_streams and (left := until - time.monotonic()) > 0:
+            self._pass_on(_readable(list(open_streams), left), open_streams)
+        for _ in range(_PIPE_READS):
+            ready = _readable(list(open_streams), 0)
+            if not ready:
+                break
+            self._pass_on(ready, open_streams)
+        for fd in open_streams:
+            os.close(fd)
 
     def _has_ended(self) -> bool:
         return os.waitid(os.P_PID, self.child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
@@ -207,7 +231,7 @@ class Watch:
         now = time.monotonic()
         if self._kill_at is not None and now >= self._kill_at:
             self._kill_at = None
-            kill_all([self.child.identity, *self._tree])
+            kill_all([self.child.identity, *self._tree, *descendants(self.child.pid)])
         if self.requested is not None:
             return
         if self.orders.stop:
@@ -239,6 +263,9 @@ class Watch:
             time.sleep(0.02)
             left = [p for p in left if identify(p.pid) == p]
         kill_all(left)
+        if self.command.own_session:
+            # Those born since; the unreaped child keeps the number of the group from being another's.
+            _signal_group(self.child.pid, signal.SIGKILL)
 
 
 def reap(child: Child) -> None:

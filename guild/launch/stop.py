@@ -4,12 +4,13 @@ Where there is no supervisor (it was killed; the run is Guild 0.9's), end the tr
 No process is ever signalled but one whose identity is on record, or that began before its LOCK was written.
 """
 
+import contextlib
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from guild.base.processes import (
     ProcessId,
@@ -51,19 +52,35 @@ class Stopping:
     deadline: float = 0.0  # monotonic time at which we stop waiting
     _started: int | None = None  # tells this execution from a later one
     _asked: ProcessId | None = None
-    _tree: "_Tree | None" = field(default=None)
+    _tree: "_Tree | None" = None
 
     def has_ended(self) -> bool:
         """Look again, and do what is due. Whether the run is neither running nor about to."""
         if not is_run_dir(self.run.path):
             return True
-        status = self.run.status()
+        # Who ends a run records that before it goes: so first ask whether it is gone, then read the status.
         if self._tree is not None:
-            return self._tree.is_gone() and self._record_without_supervisor(status)
-        if self._asked is not None and not is_alive(self._asked) and is_active(self.run, status):
+            return self._tree.is_gone() and self._record_without_supervisor(self.run.status())
+        if self._asked is None or is_alive(self._asked):
+            return not is_active(self.run, self.run.status())
+        return self._after_the_supervisor()
+
+    def _after_the_supervisor(self) -> bool:
+        """Who was asked is gone. Had it recorded the end, there is nothing left to do."""
+        status, lease = self.run.status(), self.run.lease()
+        child = lease.child if lease is not None else None
+        if status is RunStatus.RUNNING and child is not None and is_alive(child):
+            now = time.monotonic()
+            grace = max(0.0, self.deadline - now - _LATE)
+            self._tree = _Tree(child, descendants(child.pid), now, now + grace, records_itself=False)
+            return False
+        if is_active(self.run, status):
+            pending = status is RunStatus.PENDING
+            reason = BEFORE_IT_BEGAN if pending else WITHOUT_SUPERVISOR
+            _record_stopped(self.store, self.run, self._started, reason)
+        elif status is RunStatus.ERROR and self.run.exit_status() is None:
             _record_stopped(self.store, self.run, self._started, WITHOUT_SUPERVISOR)
-            status = self.run.status()
-        return not is_active(self.run, status)
+        return True
 
     def _record_without_supervisor(self, status: RunStatus) -> bool:
         """Guild 0.9 may be about to record the end of its run itself: it gets some time for that."""
@@ -98,7 +115,8 @@ class _Tree:
         elif left and (not top_alive or now >= self.term_rest_at):
             self.term_rest_at = self.kill_at
             for process in left:
-                _signal(process, signal.SIGTERM)
+                with contextlib.suppress(PermissionError):
+                    signal_process(process, signal.SIGTERM)
         return False
 
     def may_record_itself(self) -> bool:
@@ -140,7 +158,7 @@ def _stop_pending(store: RunStore, run: Run, started: int | None, environ: Mappi
             f"run {run.id} is pending and nobody is known to be starting it",
             f"Guild 0.9 has left it so. To remove it, use 'guild runs rm {run.short_id}'.",
         )
-    if _is_held_by_queue(store, lease) or (not is_alive(lease.holder) and is_local(lease.holder)):
+    if _is_held_by_queue(store, lease) or not is_alive(lease.holder):
         if _end_claim(store, run, lease):
             return Stopping(store, run)
         return request_stop(store, run, environ)  # it went on meanwhile
@@ -191,6 +209,8 @@ def _stop_foreign(
     # The identity first: should the number pass to another process in between, that began too late.
     process = identify(pid) if pid is not None else None
     if process is None or not runs_since(process.pid, written):
+        if run.is_lock_alive():
+            raise CannotStop(f"the process of run {run.id} cannot be seen from here")
         return Stopping(store, run)
     return _end_tree(store, run, process, started, grace_of(run, environ), records_itself=True)
 
@@ -199,8 +219,7 @@ def _end_tree(
     store: RunStore, run: Run, top: ProcessId, started: int | None, grace: float, records_itself: bool
 ) -> Stopping:
     rest = descendants(top.pid)
-    if not _signal(top, signal.SIGTERM) and not rest:
-        rest = []
+    _signal(top, signal.SIGTERM)
     now = time.monotonic()
     tree = _Tree(top, rest, now + min(grace, 5.0), now + grace, records_itself)
     deadline = now + grace + _LATE

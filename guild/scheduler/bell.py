@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 _NO_WATCH_SECONDS = 0.5  # how often the files are looked at where the system cannot watch them
+_LONGEST_SECONDS = 86400.0  # poll takes no more than some weeks
 
 
 class Bell:
@@ -23,14 +24,17 @@ class Bell:
         self._reader, self._writer = os.pipe()
         for fd in (self._reader, self._writer):
             os.set_blocking(fd, False)
+        self._installed = False
         self._observer: Any = None
-        self._watching = False
+        self._watches = 0
+        self._blind = 0  # watches that the system did not give
         self._pidfds: dict[int, int] = {}
         self._rung: set[int] = set()  # ended processes that have rung already
 
     def install(self) -> None:
         """Have signals ring: TERM, INT and HUP stop, USR1 drains, CHLD just wakes."""
         signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        self._installed = True
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._on_stop)
         signal.signal(signal.SIGUSR1, self._on_drain)
@@ -74,12 +78,16 @@ class Bell:
                 self._observer.start()
             watch = self._observer.schedule(Handler(), str(directory))
         except OSError:
-            self._watching = False
-            return lambda: None
-        self._watching = True
+            self._blind += 1
+            return self._see_again
+        self._watches += 1
         return lambda: self._unwatch(watch)
 
+    def _see_again(self) -> None:
+        self._blind -= 1
+
     def _unwatch(self, watch: Any) -> None:
+        self._watches -= 1
         try:
             self._observer.unschedule(watch)
         except (KeyError, OSError):
@@ -94,19 +102,25 @@ class Bell:
             return  # the journal and the poll interval tell
         for pid in pids:
             if pid not in self._pidfds and pid not in self._rung:
-                try:
-                    self._pidfds[pid] = os.pidfd_open(pid)
-                except OSError:
-                    pass
+                self._open(pid)
+
+    def _open(self, pid: int) -> None:
+        try:
+            self._pidfds[pid] = os.pidfd_open(pid)
+        except ProcessLookupError:  # it has ended since it was looked at
+            self._rung.add(pid)
+            self.ring()
+        except OSError:
+            pass
 
     def wait(self, seconds: float) -> None:
         """Until something rings, for at most so many seconds."""
-        if not self._watching:
-            seconds = min(seconds, _NO_WATCH_SECONDS)
+        limit = _NO_WATCH_SECONDS if self._blind or not self._watches else _LONGEST_SECONDS
+        seconds = max(0.0, min(seconds, limit))
         poll = select.poll()
         for fd in (self._reader, *self._pidfds.values()):
             poll.register(fd, select.POLLIN)
-        ready = {fd for fd, _ in poll.poll(max(0.0, seconds) * 1000)}
+        ready = {fd for fd, _ in poll.poll(seconds * 1000)}
         for pid, fd in list(self._pidfds.items()):
             if fd in ready:
                 os.close(self._pidfds.pop(pid))
@@ -118,6 +132,12 @@ class Bell:
             pass
 
     def close(self) -> None:
+        """Let go of everything. Signals still set `stop` and `drain`."""
         self.wait_for_ends_of(())
         if self._observer is not None:
             self._observer.stop()
+            self._observer.join()
+        if self._installed:
+            signal.set_wakeup_fd(-1)
+        for fd in (self._reader, self._writer):
+            os.close(fd)

@@ -22,6 +22,7 @@ class LocalExecutor:
         self._environ = {**environ, "GUILD_HOME": str(home.path)}
         self._started: dict[str, subprocess.Popen[bytes]] = {}
         self._waiting: subprocess.Popen[bytes] | None = None
+        self._keeps_waiting = True
 
     def start(self, run: Run, lease: Lease) -> str:
         words = (str(self._home.path), str(run.path), lease.token, lease.gpus or "")
@@ -29,6 +30,7 @@ class LocalExecutor:
         supervisor = self._take_waiting(line) or self._tell(self._spawn(), line)
         if supervisor is None:
             raise OSError("the supervisor ended before it was told what to do")
+        self._keeps_waiting = True
         self._started[run.id] = supervisor
         return str(supervisor.pid)
 
@@ -53,7 +55,8 @@ class LocalExecutor:
         if self._waiting is not None and self._waiting.poll() is not None:
             _close(self._waiting)
             self._waiting = None
-        if self._waiting is None:
+            self._keeps_waiting = False  # its end has woken us; another one would, too, and so for ever
+        if self._waiting is None and self._keeps_waiting:
             self._waiting = self._spawn()
 
     def close(self) -> None:

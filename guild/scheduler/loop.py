@@ -8,6 +8,7 @@ from guild.errors import GuildError
 from guild.launch.supervise import EXIT_NOT_MINE
 from guild.runs import layout
 from guild.runs.output import tail
+from guild.runs.run import is_run_dir
 from guild.runs.store import RunStore
 from guild.scheduler.bell import Bell
 from guild.scheduler.claim import Claim, claim_next, give_back, give_up
@@ -50,6 +51,7 @@ class Scheduler:
         self._report = Reporter(policy)
         self._jobs: dict[str, _Job] = {}
         self._tries: dict[str, int] = {}
+        self._owed: list[tuple[Claim, str]] = []  # claims still to be given back, and why
         self._succeeded = 0
         self._next_full = 0.0
         self._watches_journal = False
@@ -85,9 +87,10 @@ class Scheduler:
         now = time.monotonic()
         full = now >= self._next_full
         try:
+            self._settle_owed()
             outcome = claim_next(self._store, self._observer, self._policy, self._id, full)
         except (GuildError, OSError) as e:
-            self._tell([line("WARNING", f"could not read staged runs: {e}")])
+            self._tell(self._report.trouble(f"could not read staged runs: {e}"))
             self._next_full = 0.0
             return None
         if full:
@@ -104,25 +107,34 @@ class Scheduler:
         try:
             self._executor.start(claim.run, claim.lease)
         except OSError as e:
-            self._return(claim, str(e))
+            self._owed.append((claim, str(e)))
+            self._bell.ring()
             return
         job = _Job(claim)
         self._jobs[claim.run.id] = job
         if self._watches_journal:
             job.unwatch = self._bell.watch(claim.run.guild_dir, (layout.OUTPUT,))
 
+    def _settle_owed(self) -> None:
+        """As long as a claim is ours, nobody else can mend it. Raises LockTimeout, OSError."""
+        while self._owed:
+            self._return(*self._owed[0])
+            del self._owed[0]
+
     def _return(self, claim: Claim, why: str) -> None:
         """A claim that came to nothing: staged again, in its place; after some tries an error."""
-        tries = self._tries[claim.run.id] = self._tries.get(claim.run.id, 0) + 1
+        tries = self._tries.get(claim.run.id, 0) + 1
+        reason = f"could not be started in {tries} tries: {why}"
         if tries < MAX_TRIES:
             give_back(self._store, claim)
+            self._tries[claim.run.id] = tries
             return
-        reason = f"could not be started in {tries} tries: {why}"
         give_up(self._store, claim, reason)
+        self._tries.pop(claim.run.id, None)
         self._tell([line("ERROR", f"Run {claim.run.id} {reason}")])
 
     def _is_done(self, decisions: tuple[Decision, ...]) -> bool:
-        if not self._policy.run_once or self._jobs:
+        if not self._policy.run_once or self._jobs or self._owed:
             return False
         return is_idle(list(decisions))
 
@@ -142,8 +154,10 @@ class Scheduler:
         run = job.claim.run
         lease = run.claim_lease()
         if lease is not None and lease.token == job.claim.lease.token:
-            self._return(job.claim, f"its supervisor ended with {code}")
-        elif code == EXIT_NOT_MINE:
+            self._owed.append((job.claim, f"its supervisor ended with {code}"))
+        elif not is_run_dir(run.path):  # deleted on success, or by somebody meanwhile
+            self._succeeded += code == 0
+        elif code == EXIT_NOT_MINE and run.exit_status() != code:
             self._tell([line("INFO", f"Run {run.id} was taken back")])
         else:
             self._succeeded += run.exit_status() == 0
@@ -211,7 +225,12 @@ class Scheduler:
         for end in self._executor.poll():
             job = self._jobs.pop(end.run_id)
             self._relay_output(job)
-            if not give_back(self._store, job.claim):
+            try:
+                was_claimed = give_back(self._store, job.claim)
+            except (GuildError, OSError) as e:  # the next queue finds it, once we are gone
+                self._tell([line("WARNING", f"could not give run {end.run_id} back: {e}")])
+                continue
+            if not was_claimed and is_run_dir(job.claim.run.path):
                 self._tell(self._report.ended(job.claim.run))
 
     def _tell(self, lines: list[str]) -> None:

@@ -1,0 +1,196 @@
+"""`guild runs info`: all about one run."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from guild.app import App
+from guild.base import yamlio
+from guild.base.text import format_time, printable
+from guild.commands._runs_options import SETTINGS, RunsCommand, chosen, filter_options, take_filters
+from guild.commands._show import json_text, start_time
+from guild.errors import GuildError
+from guild.runs import layout
+from guild.runs.attrs import attr_names
+from guild.runs.run import Run
+from guild.runs.selection import Seen, staged_places
+from guild.runs.status import RunStatus
+
+# Attributes that are shown in a place of their own, or that tell little to people.
+_CORE = {
+    "id", "initialized", "started", "stopped", "exit_status", "cmd", "flags", "user_flags", "label", "tags",
+    "marked", "comments", "op", "run_params", "random_seed", "max_trials", "objective", "stage_trials",
+    "deps", "env", "host", "user", "platform", "plugins", "sourcecode_digest", "vcs_commit", "pip_freeze",
+    "trials", "steps", "compare",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class InfoOptions:
+    comments: bool
+    env: bool
+    deps: bool
+    manifest: bool
+    json: bool
+
+
+@click.command("info", cls=RunsCommand, context_settings=SETTINGS, short_help="Show all about a run.")
+@click.argument("spec", metavar="[RUN]", required=False)
+@click.option("-c", "--comments", is_flag=True, help="Include comments.")
+@click.option("-e", "--env", is_flag=True, help="Include the environment.")
+@click.option("-d", "--deps", is_flag=True, help="Include resolved dependencies.")
+@click.option("-m", "--manifest", is_flag=True, help="Include the files that were copied in.")
+@click.option("--json", is_flag=True, help="Print as JSON.")
+@filter_options()
+@click.pass_obj
+def command(app: App, /, spec: str | None, **params: Any) -> None:
+    """Show all about a run; without RUN, the newest.
+
+    \b
+    guild runs info                the newest run
+    guild runs info 3f2a --json    a certain run, as JSON
+    guild runs info 2 -m -d        with its files and dependencies
+    """
+    filters = take_filters(params)
+    options = InfoOptions(**params)
+    found = chosen(app, [spec] if spec else [], filters, "1")
+    if not found:
+        raise GuildError("no matching runs", "Try 'guild runs' for a list.")
+    if len(found) > 1:
+        raise GuildError(f"'{spec}' names {len(found)} runs; this command takes one")
+    info = {**describe(app, found[0]), **_extras(found[0].run, options)}
+    if options.json:
+        click.echo(json_text({k: v for k, v in info.items() if k != "scalars"} | _json_scalars(info)))
+        return
+    for name, value in info.items():
+        for line in _lines(name, value):
+            click.echo(line)
+
+
+def describe(app: App, seen: Seen) -> dict[str, Any]:
+    """Name -> value, in the order in which they are shown."""
+    run, status = seen.run, seen.status
+    return {
+        "id": run.id,
+        "operation": seen.operation,
+        "from": _origin(run),
+        "status": status.value,
+        "started": start_time(seen),
+        "stopped": format_time(run.int_attr(layout.STOPPED)),
+        "marked": "yes" if seen.is_marked else "no",
+        "label": seen.label,
+        "sourcecode_digest": _text(run.attr("sourcecode_digest")),
+        "vcs_commit": _text(run.attr("vcs_commit")),
+        "run_dir": str(run.path),
+        "command": " ".join(shlex.quote(str(word)) for word in run.list_attr("cmd")),
+        "exit_status": "" if run.exit_status() is None else run.exit_status(),
+        "pid": (run.lock_pid() if status is RunStatus.RUNNING else None) or "",
+        **_waits(app, run, status),
+        **({"reason": _text(run.attr(layout.REASON))} if run.attr(layout.REASON) else {}),
+        **{name: run.attr(name) for name in attr_names(run.guild_dir) if _is_shown(name)},
+        "tags": run.list_attr("tags"),
+        "flags": run.map_attr("flags"),
+        "scalars": _scalars(run),
+    }
+
+
+def _is_shown(name: str) -> bool:
+    return name not in _CORE and name[:1] not in ("_", ".")
+
+
+def _origin(run: Run) -> str:
+    """The guildfile, or the directory of the script."""
+    opref = run.opref
+    if opref is None:
+        return ""
+    return opref.name if opref.type in ("guildfile", "script", "import", "package") else ""
+
+
+def _waits(app: App, run: Run, status: RunStatus) -> dict[str, str]:
+    """What keeps a staged or pending run from running, as far as that is known."""
+    if status is RunStatus.STAGED:
+        places = staged_places(app.store.runs())
+        if run.id in places:
+            return {"queue_place": f"{places.index(run.id) + 1} of {len(places)}"}
+    lease = run.claim_lease() if status is RunStatus.PENDING else None
+    if lease is None:
+        return {}
+    who = f"queue {lease.queue}" if lease.queue else f"process {lease.holder.pid} on {lease.holder.host}"
+    return {"held_by": f"{who} ({lease.doing.value})"}
+
+
+def _scalars(run: Run) -> dict[str, tuple[float, int]]:
+    """Last value and step of each, by its name."""
+    from guild.runs.scalars import display_key, read_scalars
+
+    return {display_key(s): (s.last_val, s.last_step) for s in read_scalars(run.path)}
+
+
+def _json_scalars(info: Mapping[str, Any]) -> dict[str, Any]:
+    """`scalars` as [value, step], where Guild 0.9 has them: after the flags."""
+    return {"scalars": {name: list(pair) for name, pair in info["scalars"].items()}}
+
+
+def _extras(run: Run, options: InfoOptions) -> dict[str, Any]:
+    extras: dict[str, Any] = {}
+    if options.comments:
+        extras["comments"] = [_comment(c) for c in run.list_attr("comments") if isinstance(c, dict)]
+    if options.env:
+        extras["environment"] = run.map_attr("env")
+    if options.manifest:
+        extras["manifest"] = _manifest(run)
+    if options.deps:
+        extras["dependencies"] = run.map_attr("deps")
+    return extras
+
+
+def _comment(comment: Mapping[str, Any]) -> dict[str, Any]:
+    when = comment.get("time")
+    return {
+        "user": _text(comment.get("user")),
+        "host": _text(comment.get("host")),
+        "time": format_time(when if isinstance(when, int) else None),
+        "body": _text(comment.get("body")),
+    }
+
+
+def _manifest(run: Run) -> dict[str, list[str]]:
+    from guild.runs.manifest import read_manifest
+
+    kinds = {"s": "sourcecode", "d": "dependencies"}
+    found: dict[str, list[str]] = {}
+    for entry in read_manifest(run.guild_dir / layout.MANIFEST):
+        found.setdefault(kinds.get(entry.kind, entry.kind), []).append(entry.path)
+    return found
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _lines(name: str, value: Any) -> list[str]:
+    """`name: value`; maps and lists below their name."""
+    if name == "scalars":
+        pairs = [f"  {key}: {val:f} (step {step})" for key, (val, step) in value.items()]
+        return ["scalars:", *(printable(p) for p in pairs)]
+    if isinstance(value, dict | list):
+        if name in ("flags", "environment") and isinstance(value, dict):
+            body = [f"{k}: {yamlio.encode_inline(v)}" for k, v in sorted(value.items(), key=_by_name)]
+        else:
+            body = _block(value)
+        return [f"{printable(name)}:", *(f"  {printable(line)}" for line in body)]
+    text = value if isinstance(value, str) else yamlio.encode_inline(value)
+    return [f"{printable(name)}: {printable(text)}".rstrip() if not text else f"{name}: {printable(text)}"]
+
+
+def _by_name(pair: tuple[Any, Any]) -> str:
+    return str(pair[0])
+
+
+def _block(value: Any) -> list[str]:
+    if not value:
+        return []
+    return yamlio.encode(value).decode("utf-8", "surrogateescape").splitlines()

@@ -1,0 +1,131 @@
+"""`guild label`, also `guild runs label`: set, change or remove labels."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from guild.app import App
+from guild.commands._confirm import act_on_each, confirm
+from guild.commands._runs_options import (
+    SETTINGS,
+    RunsCommand,
+    chosen,
+    filter_options,
+    runs_argument,
+    take_filters,
+    yes_option,
+)
+from guild.errors import EXIT_USAGE, GuildError
+from guild.runs.attrs import delete_attr, write_attr
+from guild.runs.lifecycle import locked
+from guild.runs.run import Run
+
+_OWN = "${label}"
+_TRY = "Try 'guild label --help' for more information."
+
+
+@dataclass(frozen=True)
+class LabelChange:
+    """One of these is given."""
+
+    set: str | None
+    prepend: str | None
+    append: str | None
+    remove: tuple[str, ...]
+    clear: bool
+
+    @property
+    def given(self) -> list[str]:
+        texts = [n for n in ("set", "append", "prepend") if getattr(self, n) is not None]
+        return [*texts, *(n for n in ("remove", "clear") if getattr(self, n))]
+
+    @property
+    def intro(self) -> str:
+        if self.clear:
+            return "You are about to clear the label of the following runs:"
+        if self.set is not None:
+            return f"You are about to label the following runs with '{self.set}':"
+        if self.prepend is not None:
+            return f"You are about to prepend '{self.prepend}' to the label of the following runs:"
+        if self.append is not None:
+            return f"You are about to append '{self.append}' to the label of the following runs:"
+        removed = ", ".join(f"'{text}'" for text in self.remove)
+        return f"You are about to remove {removed} from the label of the following runs:"
+
+    def apply(self, label: str, flags: Mapping[str, Any]) -> str:
+        """The new label. Pure."""
+        if self.clear:
+            return ""
+        if self.set is not None:
+            return render(self.set, label, flags)
+        if self.prepend is not None:
+            return f"{render(self.prepend, label, flags)} {label}".strip()
+        if self.append is not None:
+            return f"{label} {render(self.append, label, flags)}".strip()
+        for text in self.remove:
+            label = " ".join(part.strip() for part in label.split(text) if part.strip()) if text else label
+        return label
+
+
+def render(template: str, label: str, flags: Mapping[str, Any]) -> str:
+    """A template with flag values; `${label}` stands for the label so far, as it is."""
+    from guild.launch.label import render_label
+
+    parts = template.split(_OWN)
+    return label.join(render_label(part, flags) if part.strip() else part for part in parts)
+
+
+@click.command(
+    "label", cls=RunsCommand, context_settings=SETTINGS, short_help="Set, change or remove the labels of runs."
+)
+@runs_argument
+@click.option("-s", "--set", metavar="LABEL", help="Set the label; ${FLAG} and ${label} are replaced.")
+@click.option("-a", "--append", metavar="TEXT", help="Append to the label.")
+@click.option("-p", "--prepend", metavar="TEXT", help="Put before the label.")
+@click.option("-rm", "--remove", metavar="TEXT", multiple=True, help="Remove from the label. May be repeated.")
+@click.option("-c", "--clear", is_flag=True, help="Remove the label.")
+@filter_options()
+@yes_option
+@click.pass_obj
+def command(app: App, /, specs: tuple[str, ...], yes: bool, **params: Any) -> int:
+    """Set, change or remove labels; without RUN, of the newest run that matches the filters.
+
+    \b
+    guild label -s "lr=${lr}" 1:3  label three runs with a flag's value
+    guild label -a best 3f2a       append a word
+    guild label -c : -y            remove all labels, without being asked
+    """
+    filters = take_filters(params)
+    change = LabelChange(**params)
+    _check(change)
+    runs = chosen(app, specs, filters, "1")
+    if not runs:
+        raise GuildError("no matching runs", "Try 'guild runs' for a list.")
+    if not yes:
+        confirm(app, change.intro, runs, "Continue?", default=not change.clear)
+
+    def write(run: Run) -> None:
+        label = change.apply(run.label, run.map_attr("flags"))
+        if label:
+            write_attr(run.guild_dir, "label", label)
+        else:
+            delete_attr(run.guild_dir, "label")
+
+    app.store.create()
+    # A restage carries the label over, under the lock: outside of it a new one could be lost.
+    with locked(app.store):
+        done = act_on_each([seen.run for seen in runs], write, "label", "labeled")
+    verb = "Cleared label for" if change.clear else "Labeled"
+    if done:
+        click.echo(f"{verb} {len(done)} run(s)", err=True)
+    return 0 if done else 1
+
+
+def _check(change: LabelChange) -> None:
+    given = change.given
+    if not given:
+        raise GuildError("missing one of: --set, --append, --prepend, --remove, --clear", _TRY, EXIT_USAGE)
+    if len(given) > 1:
+        raise GuildError(f"--{given[0]} and --{given[1]} cannot both be specified", _TRY)
