@@ -290,10 +290,10 @@ def child_side_faults(modules: Modules) -> list[str]:
     ]
 
 
-MARKERS = {
-    *("PENDING", "STAGED", "LOCK", "LOCK_REMOTE", "LEASE", "ORDER"),
-    *("EXIT_STATUS", "STARTED", "STOPPED", "REASON"),
-}
+# The constants of `runs/layout.py` whose files say what state a run is in. Few read them; one writes them.
+MARKERS = {"PENDING", "STAGED", "LOCK", "LOCK_REMOTE", "LEASE", "ORDER"}
+# Anybody may read these; they are written along with a change of status.
+TIMES = {"EXIT_STATUS", "STARTED", "STOPPED", "REASON"}
 # The text of those that no sentence would hold by chance.
 MARKER_NAMES = {"PENDING", "STAGED", "LOCK", "LOCK.remote", "lease.json", "order.json", "recipe.json"}
 _GUILD_DIR = re.compile(r"(^|/)\.guild($|/)")
@@ -313,12 +313,12 @@ def spelling_faults(modules: Modules, spelled: Mapping[tuple[str, str], str]) ->
     ]
 
 
-def marker_names_used(tree: ast.AST) -> set[str]:
-    """Which of the markers' constants (`layout.X`) occur below a node."""
+def names_used(tree: ast.AST, names: set[str]) -> set[str]:
+    """Which of these constants of `layout` occur below a node, as `layout.X`."""
     return {
         node.attr
         for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and dotted(node).startswith("layout.") and node.attr in MARKERS
+        if isinstance(node, ast.Attribute) and dotted(node).startswith("layout.") and node.attr in names
     }
 
 
@@ -328,14 +328,14 @@ def marker_faults(modules: Modules, readers: Mapping[str, str], writers: Mapping
     for name, tree in modules.items():
         if name in writers or name == "guild.runs.layout":
             continue
-        used = marker_names_used(tree)
+        used = names_used(tree, MARKERS)
         if used and name not in readers:
             faults.append(f"{name}: uses {', '.join(sorted(used))}")
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and node.module == "guild.runs.layout":
                 faults.append(f"{name}:{node.lineno}: takes names out of layout, where they are not seen")
             if isinstance(node, ast.Call) and _WRITE.search(_callee(node)):
-                written = marker_names_used(node)
+                written = names_used(node, MARKERS | TIMES)
                 faults += [f"{name}:{node.lineno}: {_callee(node)} of {m}" for m in sorted(written)]
     return faults
 

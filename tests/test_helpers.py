@@ -11,14 +11,13 @@ from tests.helpers import Project, Running, child_environ, wait_until
 from tests.terminal import Terminal
 
 ASK = """
-import sys
-try:
-    name = input("Name? ") if sys.stdin.isatty() and sys.stdout.isatty() else "nobody"
-    print("Hello,", name)
-    input()
-except KeyboardInterrupt:
-    print("interrupted")
-    sys.exit(7)
+import signal, sys
+name = input("Name? ") if sys.stdin.isatty() and sys.stdout.isatty() else "nobody"
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+print("Hello,", name)
+signal.sigwait({signal.SIGINT})
+print("interrupted")
+sys.exit(7)
 """
 
 
@@ -66,7 +65,8 @@ def test_nothing_that_a_test_starts_outlives_it(tmp_path: Path) -> None:
     """Not even what has a session of its own and has lost its parent."""
     project = Project(tmp_path, {})
     code = (
-        "import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', 'import signal; signal.pause()'],"
+        "import subprocess, sys;"
+        " p = subprocess.Popen([sys.executable, '-c', 'import signal; signal.pause()'],"
         " start_new_session=True); print(p.pid, flush=True)"
     )
     argv = [sys.executable, "-c", code]

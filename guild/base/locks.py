@@ -48,8 +48,9 @@ def file_lock(path: Path, timeout: float) -> Iterator[None]:
 def _flock(path: Path, deadline: float) -> int | None:
     """The locked file; None where its file system has no flock."""
     pause = 0.0005
+    flags = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT
     while True:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        fd = os.open(path, flags | os.O_CLOEXEC, 0o666)
         kept = False
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

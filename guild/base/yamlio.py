@@ -30,7 +30,7 @@ class YAMLError(ValueError):
 
 def decode(data: bytes) -> Any:
     """The value of a YAML document. Raises YAMLError; null for an empty one."""
-    stripped = data.strip()
+    stripped = data.strip(b" \n")
     if _INT.match(stripped):
         return int(stripped)
     if stripped in _WORDS:
@@ -66,16 +66,13 @@ def encode(value: Any) -> bytes:
         return {None: b"null\n", True: b"true\n", False: b"false\n"}[value]
     if type(value) is int:
         return b"%d\n" % value
-    text = _dump(value, flow=False).strip()
-    if text.endswith("\n..."):
-        text = text[:-4]
+    text = _dump(value, flow=False)
     return text.encode("utf-8", "surrogateescape") + b"\n"
 
 
 def encode_inline(value: Any) -> str:
     """One line of YAML, as labels, prompts and log lines show a value."""
-    text = _dump(value, flow=True).strip()
-    return text[:-4].rstrip() if text.endswith("\n...") else text
+    return _dump(value, flow=True)
 
 
 def _dump(value: Any, flow: bool, pure: bool = False) -> str:
@@ -93,7 +90,8 @@ def _dump(value: Any, flow: bool, pure: bool = False) -> str:
         )
     except UnicodeEncodeError:  # libyaml knows no surrogates, as undecodable bytes become
         return _dump(value, flow, pure=True)
-    return str(text)
+    # Blanks and line ends only: PyYAML leaves other white space (U+00A0) plain at the ends of a text.
+    return str(text).strip(" \n").removesuffix("\n...").rstrip(" \n")
 
 
 @lru_cache(maxsize=2)

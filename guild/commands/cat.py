@@ -8,14 +8,16 @@ from typing import Any
 import click
 
 from guild.app import App
-from guild.base.files import iter_chunks, write_all
+from guild.base.files import iter_chunks
 from guild.commands._runs_options import SETTINGS, RunsCommand, filter_options, one_chosen, take_filters
 from guild.errors import GuildError
 from guild.runs import layout
 from guild.runs.run import Run
 
 
-@click.command("cat", cls=RunsCommand, context_settings=SETTINGS, short_help="Print output or files of a run.")
+@click.command(
+    "cat", cls=RunsCommand, context_settings=SETTINGS, short_help="Print output or files of a run."
+)
 @click.argument("spec", metavar="[RUN]", required=False)
 @click.option("-p", "--path", metavar="PATH", help="Print this file of the run directory.")
 @click.option("-O", "--output", is_flag=True, help="Print what the run has printed.")
@@ -50,18 +52,14 @@ def file_of(run: Run, path: str) -> Path:
 
 
 def _print(path: Path) -> None:
-    sys.stdout.flush()
     try:
         with open(path, "rb") as f:
             for chunk in iter_chunks(f.fileno()):
-                _write(chunk)
+                sys.stdout.buffer.write(chunk)
     except FileNotFoundError:
         raise GuildError(f"{path} does not exist") from None
-    except BrokenPipeError:
-        raise
-    except OSError as e:
+    except IsADirectoryError:
+        raise GuildError(f"{path} is a directory") from None
+    except PermissionError as e:
         raise GuildError(f"cannot read {path}: {e.strerror}") from None
-
-
-def _write(data: bytes) -> None:
-    write_all(sys.stdout.fileno(), data)
+    sys.stdout.buffer.flush()

@@ -172,29 +172,30 @@ def _table(app: App, results: Sequence[Result]) -> list[list[str]]:
     rows = [[*CORE, *names]]
     for result in results:
         core, cells = _core(result), result.cells()
-        core[1] = _operation(app, result.seen)
-        rows.append([*core, *(_cell(cells.get(name), 6) for name in names)])
+        core[1] = operation_text(result.seen, app.cwd)
+        rows.append([*core, *(_short_cell(cells.get(name)) for name in names)])
     return rows
 
 
-def _operation(app: App, seen: Seen) -> str:
-    return operation_text(seen, app.cwd)
-
-
-def _cell(value: Any, digits: int | None = None) -> str:
-    """Python style, as Guild 0.9 prints it here; `digits`: cut after so many decimals."""
+def _cell(value: Any) -> str:
+    """Python style, as Guild 0.9 prints it here."""
     if value is None:
         return ""
-    if isinstance(value, float) and digits is not None and abs(value) < 1e15:
-        text = repr(value)
-        if "e" not in text and len(text.partition(".")[2]) > digits:
-            whole, _, rest = text.partition(".")
-            return f"{whole}.{rest[:digits]}"
-        return text
     try:
         return str(value)
     except (RecursionError, ValueError):
         return "?"
+
+
+def _short_cell(value: Any) -> str:
+    """The same for a table: numbers are cut after six decimals."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if not isinstance(value, float):
+        return _cell(value)
+    number, e, exponent = repr(value).partition("e")
+    whole, point, decimals = number.partition(".")
+    return whole + point + decimals[:6] + e + exponent
 
 
 def _write_csv(app: App, target: str, results: Sequence[Result]) -> None:
@@ -217,7 +218,9 @@ def _write_csv(app: App, target: str, results: Sequence[Result]) -> None:
     try:
         write_whole(path, data)
     except OSError as e:
-        raise GuildError(f"cannot write '{target}': {e.strerror or e}", "Choose another file for --csv.") from None
+        raise GuildError(
+            f"cannot write '{target}': {e.strerror or e}", "Choose another file for --csv."
+        ) from None
     click.echo(f"Wrote {len(results)} row(s) to {target}", err=True)
 
 

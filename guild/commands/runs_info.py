@@ -11,7 +11,7 @@ from guild.app import App
 from guild.base import yamlio
 from guild.base.text import format_time, printable
 from guild.commands._runs_options import SETTINGS, RunsCommand, chosen, filter_options, take_filters
-from guild.commands._show import json_text, start_time
+from guild.commands._show import json_text, plain, start_time
 from guild.errors import GuildError
 from guild.runs import layout
 from guild.runs.attrs import attr_names
@@ -63,7 +63,7 @@ def command(app: App, /, spec: str | None, **params: Any) -> None:
         raise GuildError(f"'{spec}' names {len(found)} runs; this command takes one")
     info = {**describe(app, found[0]), **_extras(found[0].run, options)}
     if options.json:
-        click.echo(json_text({k: v for k, v in info.items() if k != "scalars"} | _json_scalars(info)))
+        click.echo(json_text({**info, "scalars": {k: list(pair) for k, pair in info["scalars"].items()}}))
         return
     for name, value in info.items():
         for line in _lines(name, value):
@@ -129,11 +129,6 @@ def _scalars(run: Run) -> dict[str, tuple[float, int]]:
     return {display_key(s): (s.last_val, s.last_step) for s in read_scalars(run.path)}
 
 
-def _json_scalars(info: Mapping[str, Any]) -> dict[str, Any]:
-    """`scalars` as [value, step], where Guild 0.9 has them: after the flags."""
-    return {"scalars": {name: list(pair) for name, pair in info["scalars"].items()}}
-
-
 def _extras(run: Run, options: InfoOptions) -> dict[str, Any]:
     extras: dict[str, Any] = {}
     if options.comments:
@@ -174,23 +169,18 @@ def _text(value: Any) -> str:
 def _lines(name: str, value: Any) -> list[str]:
     """`name: value`; maps and lists below their name."""
     if name == "scalars":
-        pairs = [f"  {key}: {val:f} (step {step})" for key, (val, step) in value.items()]
-        return ["scalars:", *(printable(p) for p in pairs)]
-    if isinstance(value, dict | list):
-        if name in ("flags", "environment") and isinstance(value, dict):
-            body = [f"{k}: {yamlio.encode_inline(v)}" for k, v in sorted(value.items(), key=_by_name)]
-        else:
-            body = _block(value)
-        return [f"{printable(name)}:", *(f"  {printable(line)}" for line in body)]
-    text = value if isinstance(value, str) else yamlio.encode_inline(value)
-    return [f"{printable(name)}: {printable(text)}".rstrip() if not text else f"{name}: {printable(text)}"]
+        body = [f"{key}: {val:f} (step {step})" for key, (val, step) in value.items()]
+    elif name in ("flags", "environment"):
+        body = [f"{key}: {_inline(value[key])}" for key in sorted(value, key=str)]
+    elif isinstance(value, dict | list):
+        body = yamlio.encode(plain(value)).decode("utf-8", "surrogateescape").splitlines() if value else []
+    else:
+        text = value if isinstance(value, str) else _inline(value)
+        return [printable(f"{name}: {text}" if text else f"{name}:")]
+    return [printable(f"{name}:"), *(f"  {printable(line)}" for line in body)]
 
 
-def _by_name(pair: tuple[Any, Any]) -> str:
-    return str(pair[0])
+def _inline(value: Any) -> str:
+    from guild.ops.flags import format_value
 
-
-def _block(value: Any) -> list[str]:
-    if not value:
-        return []
-    return yamlio.encode(value).decode("utf-8", "surrogateescape").splitlines()
+    return format_value(plain(value) if isinstance(value, dict | list) else value)

@@ -78,13 +78,18 @@ def render(template: str, label: str, flags: Mapping[str, Any]) -> str:
 
 
 @click.command(
-    "label", cls=RunsCommand, context_settings=SETTINGS, short_help="Set, change or remove the labels of runs."
+    "label",
+    cls=RunsCommand,
+    context_settings=SETTINGS,
+    short_help="Set, change or remove the labels of runs.",
 )
 @runs_argument
 @click.option("-s", "--set", metavar="LABEL", help="Set the label; ${FLAG} and ${label} are replaced.")
 @click.option("-a", "--append", metavar="TEXT", help="Append to the label.")
 @click.option("-p", "--prepend", metavar="TEXT", help="Put before the label.")
-@click.option("-rm", "--remove", metavar="TEXT", multiple=True, help="Remove from the label. May be repeated.")
+@click.option(
+    "-rm", "--remove", metavar="TEXT", multiple=True, help="Remove from the label. May be repeated."
+)
 @click.option("-c", "--clear", is_flag=True, help="Remove the label.")
 @filter_options()
 @yes_option

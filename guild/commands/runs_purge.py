@@ -19,7 +19,9 @@ from guild.runs.lifecycle import drop, locked
 from guild.runs.swap import remove
 
 
-@click.command("purge", cls=RunsCommand, context_settings=SETTINGS, short_help="Remove deleted runs for good.")
+@click.command(
+    "purge", cls=RunsCommand, context_settings=SETTINGS, short_help="Remove deleted runs for good."
+)
 @runs_argument
 @filter_options()
 @yes_option

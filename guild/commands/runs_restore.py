@@ -41,7 +41,9 @@ def command(app: App, /, specs: tuple[str, ...], yes: bool, **params: Any) -> in
         confirm(app, intro, runs, f"Restore {len(runs)} run(s)?", default=True)
     app.store.create()
     with locked(app.store) as held:
-        restored = act_on_each([seen.run for seen in runs], lambda run: restore(held, run), "restore", "restored")
+        restored = act_on_each(
+            [seen.run for seen in runs], lambda run: restore(held, run), "restore", "restored"
+        )
     if restored:
         click.echo(f"Restored {len(restored)} run(s)", err=True)
     return 0 if restored else 1

@@ -76,7 +76,9 @@ def _chosen(app: App, options: StopOptions) -> list[Seen]:
             found += select(active, [spec])
         except GuildError:
             if re.fullmatch(r"[0-9]{1,4}|[0-9]*:[0-9]*", spec):
-                click.echo(f"Nothing to stop: {len(active)} run(s) can be stopped, none of them is {spec}", err=True)
+                click.echo(
+                    f"Nothing to stop: {len(active)} run(s) can be stopped, none of them is {spec}", err=True
+                )
                 continue
             for seen in select(matching, [spec]):
                 click.echo(f"Nothing to stop: run {seen.id} is {seen.status.value}", err=True)
@@ -86,7 +88,7 @@ def _chosen(app: App, options: StopOptions) -> list[Seen]:
 
 
 def stop_runs(app: App, runs: Sequence[Run], wait: bool = True) -> bool:
-    """Stop these, queues first (which end their own runs); whether all of them could be. Says what it does."""
+    """Stop these, queues first, which end their own runs; whether all could be. Says what it does."""
     queues = [run for run in runs if run.is_queue]
     others = [run for run in runs if not run.is_queue]
     done = [_stop_all(app, group, wait) for group in (queues, others) if group]

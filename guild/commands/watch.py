@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from guild.app import App
-from guild.base.files import write_all
 from guild.commands._runs_options import SETTINGS, filter_options, one_chosen, take_filters
 from guild.errors import GuildError
 from guild.runs import layout
@@ -44,9 +43,7 @@ def _newest_running(app: App, filters: Filters) -> Run:
     for seen in look(app.store.runs(), filters):
         if seen.status is RunStatus.RUNNING:
             return seen.run
-    raise GuildError(
-        "nothing to watch", "You can view the output of a specific run using 'guild watch RUN'."
-    )
+    raise GuildError("nothing to watch", "You can view the output of a specific run using 'guild watch RUN'.")
 
 
 def follow(run: Run) -> RunStatus:
@@ -54,7 +51,6 @@ def follow(run: Run) -> RunStatus:
 
     Raises GuildError where the run is deleted meanwhile.
     """
-    sys.stdout.flush()
     output, offset = run.guild_dir / layout.OUTPUT, 0
     while True:
         status = run.status()
@@ -65,7 +61,8 @@ def follow(run: Run) -> RunStatus:
             data, offset = tail(output, offset)
             if not data:
                 break
-            write_all(sys.stdout.fileno(), data)
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
         if status.is_ended:
             return status
         time.sleep(_POLL)

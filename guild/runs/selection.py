@@ -233,7 +233,10 @@ def find_one(store: RunStore, text: str, runs: Sequence[Run] | None = None) -> R
     if os.path.isabs(text) or text.startswith(".") or "/" in text:
         path = Path(os.path.abspath(text))
         if not is_run_dir(path):
-            raise GuildError(f"'{text}' is not a run directory", f"It should hold a file '{layout.GUILD_DIR}/{layout.OPREF}'.")
+            raise GuildError(
+                f"'{text}' is not a run directory",
+                f"It should hold a file '{layout.GUILD_DIR}/{layout.OPREF}'.",
+            )
         return Run(path)
     if len(text) == 32 and (run := store.get(text)) is not None:
         return run  # a whole id: no need to read all runs

@@ -7,7 +7,7 @@ place and for as long as it likes.
 import os
 import select
 import signal
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -53,45 +53,32 @@ class Bell:
         except BlockingIOError:
             pass  # it has enough to wake by
 
-    def watch(self, directory: Path, names: Collection[str]) -> Callable[[], None]:
-        """Ring when one of these files in `directory` changes; a function that ends it.
+    def watch(self, path: Path) -> None:
+        """Ring when this file changes, or comes to be.
 
-        Where the file system or its limits do not allow that, `wait` looks more often instead.
+        Where the file system or its limits do not allow that, `wait` returns more often instead.
         """
         from watchdog.events import FileSystemEvent, FileSystemEventHandler
         from watchdog.observers import Observer
 
-        bell = self
+        bell, name = self, path.name
 
         class Handler(FileSystemEventHandler):
             def on_any_event(self, event: FileSystemEvent) -> None:
                 if event.event_type in ("opened", "closed_no_write"):
                     return
                 paths = (event.src_path, getattr(event, "dest_path", ""))
-                if any(os.path.basename(os.fsdecode(p)) in names for p in paths if p):
+                if any(os.path.basename(os.fsdecode(p)) == name for p in paths if p):
                     bell.ring()
 
+        observer = Observer()
+        observer.daemon = True
         try:
-            if self._observer is None:
-                self._observer = Observer()
-                self._observer.daemon = True
-                self._observer.start()
-            watch = self._observer.schedule(Handler(), str(directory))
+            observer.schedule(Handler(), str(path.parent))
+            observer.start()
         except OSError:
-            self._blind += 1
-            return self._see_again
-        self._watches += 1
-        return lambda: self._unwatch(watch)
-
-    def _see_again(self) -> None:
-        self._blind -= 1
-
-    def _unwatch(self, watch: Any) -> None:
-        self._watches -= 1
-        try:
-            self._observer.unschedule(watch)
-        except (KeyError, OSError):
-            pass
+            return
+        self._observer = observer
 
     def wait_for_ends_of(self, pids: Collection[int]) -> None:
         """Ring at the end of these processes, and no others."""

@@ -8,7 +8,7 @@ from guild.errors import GuildError
 from guild.launch.supervise import EXIT_NOT_MINE
 from guild.runs import layout
 from guild.runs.output import tail
-from guild.runs.run import is_run_dir
+from guild.runs.run import Run, is_run_dir
 from guild.runs.store import RunStore
 from guild.scheduler.bell import Bell
 from guild.scheduler.claim import Claim, claim_next, give_back, give_up
@@ -20,7 +20,7 @@ from guild.scheduler.report import Reporter, line
 
 MAX_TRIES = 3
 _RETRY_SECONDS = 1.0
-_BUSY_SECONDS = 60.0  # the end of a job and its output wake us
+_RELAY_SECONDS = 0.1  # how often the output of a job is looked at
 
 
 @dataclass
@@ -29,7 +29,6 @@ class _Job:
 
     claim: Claim
     offset: int = 0
-    unwatch: Callable[[], None] = lambda: None
 
 
 class Scheduler:
@@ -90,9 +89,11 @@ class Scheduler:
             self._settle_owed()
             outcome = claim_next(self._store, self._observer, self._policy, self._id, full)
         except (GuildError, OSError) as e:
-            self._tell(self._report.trouble(f"could not read staged runs: {e}"))
+            reason = e.strerror or e if isinstance(e, OSError) else e
+            self._tell(self._report.trouble(f"could not read staged runs: {reason}"))
             self._next_full = 0.0
             return None
+        self._report.no_trouble()
         if full:
             self._next_full = now + self._policy.poll_interval
         for claim in outcome.claims:
@@ -110,10 +111,7 @@ class Scheduler:
             self._owed.append((claim, str(e)))
             self._bell.ring()
             return
-        job = _Job(claim)
-        self._jobs[claim.run.id] = job
-        if self._watches_journal:
-            job.unwatch = self._bell.watch(claim.run.guild_dir, (layout.OUTPUT,))
+        self._jobs[claim.run.id] = _Job(claim)
 
     def _settle_owed(self) -> None:
         """As long as a claim is ours, nobody else can mend it. Raises LockTimeout, OSError."""
@@ -147,7 +145,6 @@ class Scheduler:
             self._relay_output(job)
         for end in ended:
             job = self._jobs.pop(end.run_id)
-            job.unwatch()
             self._after(job, end.exit_code)
 
     def _after(self, job: _Job, code: int | None) -> None:
@@ -167,8 +164,11 @@ class Scheduler:
         """What a job has printed since the last time, from its `output` file."""
         if layout.PENDING in job.claim.run.markers():
             return  # what lies there is of an earlier execution
+        run = job.claim.run
+        if not is_run_dir(run.path):  # deleted on success, it still has its last words to say
+            run = Run(self._store.home.trash / run.id)
         while True:
-            data, job.offset = tail(job.claim.run.guild_dir / layout.OUTPUT, job.offset)
+            data, job.offset = tail(run.guild_dir / layout.OUTPUT, job.offset)
             if not data:
                 return
             self._relay(data)
@@ -189,19 +189,15 @@ class Scheduler:
 
     def _wait(self) -> None:
         self._get_ready()
-        if self._has_free_slot():
-            self._bell.wait(max(0.0, self._next_full - time.monotonic()))
-        else:
-            self._bell.wait(_BUSY_SECONDS)
+        seconds = max(0.0, self._next_full - time.monotonic()) if self._has_free_slot() else _RELAY_SECONDS
+        self._bell.wait(min(seconds, _RELAY_SECONDS) if self._jobs else seconds)
 
     def _get_ready(self) -> None:
         """Use the leisure: a supervisor for the next run, and a watch on the journal."""
         self._executor.make_ready()
         if not self._watches_journal:
             self._watches_journal = True
-            self._bell.watch(self._store.home.path, (self._store.home.journal.name,))
-            for job in self._jobs.values():
-                job.unwatch = self._bell.watch(job.claim.run.guild_dir, (layout.OUTPUT,))
+            self._bell.watch(self._store.home.journal)
             self._bell.ring()  # something may have happened before we watched
 
     def _pids_waited_for(self, decisions: tuple[Decision, ...]) -> set[int]:
@@ -214,6 +210,10 @@ class Scheduler:
 
     def _end_jobs(self) -> None:
         """Give claims back that nobody has taken over; end the other own runs in order."""
+        try:
+            self._settle_owed()
+        except (GuildError, OSError):
+            pass  # once we are gone, the next queue finds it
         for run_id in list(self._jobs):
             self._executor.stop(run_id)
         while self._jobs:
@@ -227,7 +227,7 @@ class Scheduler:
             self._relay_output(job)
             try:
                 was_claimed = give_back(self._store, job.claim)
-            except (GuildError, OSError) as e:  # the next queue finds it, once we are gone
+            except (GuildError, OSError) as e:  # as above
                 self._tell([line("WARNING", f"could not give run {end.run_id} back: {e}")])
                 continue
             if not was_claimed and is_run_dir(job.claim.run.path):

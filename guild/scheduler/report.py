@@ -20,6 +20,7 @@ class Reporter:
         self._policy = policy
         self._said: set[tuple[str, str]] = set()
         self._idle = False
+        self._trouble = ""
 
     def beginning(self) -> list[str]:
         lines = [line("INFO", "Starting queue")]
@@ -47,6 +48,14 @@ class Reporter:
 
     def notes(self, notes: Iterable[Note]) -> list[str]:
         return [line("WARNING", n.text) for n in notes if self._is_new(n.run_id, n.text)]
+
+    def trouble(self, text: str) -> list[str]:
+        """What keeps the queue from looking for staged runs; said again only after `no_trouble`."""
+        is_new, self._trouble = text != self._trouble, text
+        return [line("WARNING", text)] if is_new else []
+
+    def no_trouble(self) -> None:
+        self._trouble = ""
 
     def holds(self, decisions: Iterable[Decision]) -> list[str]:
         """Lines for reasons that are new; those of a queue's own slots go without saying."""

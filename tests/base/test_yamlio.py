@@ -45,6 +45,7 @@ def same(a: Any, b: Any) -> bool:
 @example("a\n...\n")
 @example("\n...")
 @example("\x85\u2028")
+@example(["\xa0", "x\u3000", {"\xa0": "\u2003y"}])
 def test_what_is_written_is_read_again(value: Any) -> None:
     assert same(decode(encode(value)), value)
 
@@ -86,6 +87,8 @@ def _floats_as_theirs(ours: Any, theirs: Any) -> Any:
 @example(b"007")
 @example(b"123456789012345678901234567890")
 @example(b" 5 \n")
+@example(b"\x0b5")
+@example(b"\t5\r\n")
 @example(b"!!int ''")
 @example(b"!!bool maybe")
 @example(b"!!timestamp never")

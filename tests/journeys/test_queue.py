@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -30,8 +31,12 @@ note("end")
 """
 
 
+def is_queue(run: Mapping[str, Any]) -> bool:
+    return str(run["opref"]).startswith("builtin:") and str(run["opref"]).endswith(" queue")
+
+
 def statuses(project: Project) -> dict[str, str]:
-    return {r["id"]: r["status"] for r in project.runs() if "queue" not in r["opref"]}
+    return {r["id"]: r["status"] for r in project.runs() if not is_queue(r)}
 
 
 def ledger_of(path: Path) -> list[tuple[str, str]]:
@@ -107,7 +112,7 @@ def test_ending_a_queue_ends_its_run_in_order(project: Make, tmp_path: Path, how
     if how == "ctrl-c":
         terminal.send("\x03")
     else:
-        queue = next(r["id"] for r in p.runs() if "queue" in r["opref"])
+        queue = next(r["id"] for r in p.runs() if is_queue(r))
         assert p.guild(f"stop {queue[:8]} -y").code == 0
     terminal.wait()
     assert "Stopping queue" in terminal.transcript
@@ -120,7 +125,7 @@ def test_drain_lets_the_current_run_finish(project: Make, tmp_path: Path) -> Non
     first, second = stage(p, script="job.py", env=env), stage(p, script="job.py", env=env)
     queue = p.popen("run queue -y")
     wait_until(lambda: ledger_of(tmp_path / "ledger"), what="the job to begin")
-    queue_id = next(r["id"] for r in p.runs() if "queue" in r["opref"])
+    queue_id = next(r["id"] for r in p.runs() if is_queue(r))
     assert p.guild(f"stop --drain {queue_id[:8]} -y").code == 0
     (tmp_path / "gate").touch()
     assert queue.wait().code == 0
@@ -211,4 +216,4 @@ def test_background_queue_and_stop_of_a_job_that_ignores_sigterm(project: Make, 
     assert p.guild(f"stop {run_id[:8]} -y", env=short).code == 0
     assert statuses(p)[run_id] == "terminated"
     assert p.guild("stop -y").code == 0
-    assert [r["status"] for r in p.runs() if "queue" in r["opref"]] == ["terminated"]
+    assert [r["status"] for r in p.runs() if is_queue(r)] == ["terminated"]
