@@ -116,11 +116,11 @@ def chosen(
     return select(seen, specs)
 
 
-def one_chosen(app: App, spec: str | None, filters: Filters) -> Run:
+def one_chosen(app: App, spec: str | None, filters: Filters) -> Seen:
     """The single run of a command that takes one; the newest by default."""
     found = chosen(app, [spec] if spec else [], filters, "1")
     if not found:
         raise GuildError("no matching runs", "Try 'guild runs' for a list.")
     if len(found) > 1:
         raise GuildError(f"'{spec}' names {len(found)} runs; this command takes one")
-    return found[0].run
+    return found[0]

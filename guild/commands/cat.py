@@ -36,7 +36,7 @@ def command(app: App, /, spec: str | None, path: str | None, output: bool, **par
         raise GuildError("--output and --path cannot both be used", "Try 'guild cat --help'.")
     if not output and not path:
         raise GuildError("--path is required unless --output is specified", "Try 'guild cat --help'.")
-    run = one_chosen(app, spec, take_filters(params))
+    run = one_chosen(app, spec, take_filters(params)).run
     if path:
         _print(file_of(run, path))
     else:

@@ -19,7 +19,7 @@ from guild.commands._runs_options import (
     runs_argument,
     take_filters,
 )
-from guild.commands._show import echo_table, json_text, operation_text, start_time
+from guild.commands._show import echo_table, json_text, last_scalars, operation_text, start_time
 from guild.errors import GuildError
 from guild.runs import layout
 from guild.runs.selection import Filters, Seen
@@ -97,9 +97,7 @@ def command(app: App, /, **params: Any) -> None:
 
 
 def read(seen: Seen, all_scalars: bool) -> Result:
-    from guild.runs.scalars import display_key, read_scalars
-
-    scalars = {display_key(s): (s.last_val, s.last_step) for s in read_scalars(seen.run.path)}
+    scalars = last_scalars(seen.run)
     if not all_scalars:
         scalars = {name: pair for name, pair in scalars.items() if not name.startswith(_SYSTEM)}
     return Result(seen, {str(k): v for k, v in seen.run.map_attr("flags").items()}, scalars)

@@ -68,11 +68,13 @@ def command(app: App, /, **params: Any) -> int:
 
 
 def _active(runs: Sequence[Seen]) -> list[Seen]:
-    if not any(seen.status in (RunStatus.RUNNING, RunStatus.PENDING) for seen in runs):
-        return []
-    from guild.launch.stop import is_active
+    """Those that are running or in somebody's hands; a claim whose holder is gone is neither."""
+    return [seen for seen in runs if seen.status is RunStatus.RUNNING or _is_held(seen)]
 
-    return [seen for seen in runs if is_active(seen.run, seen.status)]
+
+def _is_held(seen: Seen) -> bool:
+    lease = seen.run.claim_lease() if seen.status is RunStatus.PENDING else None
+    return lease is not None and lease.is_held
 
 
 def _ask(app: App, runs: Sequence[Seen], active: Sequence[Seen], permanent: bool) -> None:

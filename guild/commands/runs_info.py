@@ -10,9 +10,8 @@ import click
 from guild.app import App
 from guild.base import yamlio
 from guild.base.text import format_time, printable
-from guild.commands._runs_options import SETTINGS, RunsCommand, chosen, filter_options, take_filters
-from guild.commands._show import json_text, plain, start_time
-from guild.errors import GuildError
+from guild.commands._runs_options import SETTINGS, RunsCommand, filter_options, one_chosen, take_filters
+from guild.commands._show import json_text, last_scalars, plain, start_time
 from guild.runs import layout
 from guild.runs.attrs import attr_names
 from guild.runs.run import Run
@@ -56,12 +55,8 @@ def command(app: App, /, spec: str | None, **params: Any) -> None:
     """
     filters = take_filters(params)
     options = InfoOptions(**params)
-    found = chosen(app, [spec] if spec else [], filters, "1")
-    if not found:
-        raise GuildError("no matching runs", "Try 'guild runs' for a list.")
-    if len(found) > 1:
-        raise GuildError(f"'{spec}' names {len(found)} runs; this command takes one")
-    info = {**describe(app, found[0]), **_extras(found[0].run, options)}
+    seen = one_chosen(app, spec, filters)
+    info = {**describe(app, seen), **_extras(seen.run, options)}
     if options.json:
         click.echo(json_text({**info, "scalars": {k: list(pair) for k, pair in info["scalars"].items()}}))
         return
@@ -93,7 +88,7 @@ def describe(app: App, seen: Seen) -> dict[str, Any]:
         **{name: run.attr(name) for name in attr_names(run.guild_dir) if _is_shown(name)},
         "tags": run.list_attr("tags"),
         "flags": run.map_attr("flags"),
-        "scalars": _scalars(run),
+        "scalars": last_scalars(run),
     }
 
 
@@ -120,13 +115,6 @@ def _waits(app: App, run: Run, status: RunStatus) -> dict[str, str]:
         return {}
     who = f"queue {lease.queue}" if lease.queue else f"process {lease.holder.pid} on {lease.holder.host}"
     return {"held_by": f"{who} ({lease.doing.value})"}
-
-
-def _scalars(run: Run) -> dict[str, tuple[float, int]]:
-    """Last value and step of each, by its name."""
-    from guild.runs.scalars import display_key, read_scalars
-
-    return {display_key(s): (s.last_val, s.last_step) for s in read_scalars(run.path)}
 
 
 def _extras(run: Run, options: InfoOptions) -> dict[str, Any]:
@@ -183,4 +171,5 @@ def _lines(name: str, value: Any) -> list[str]:
 def _inline(value: Any) -> str:
     from guild.ops.flags import format_value
 
-    return format_value(plain(value) if isinstance(value, dict | list) else value)
+    text: str = format_value(plain(value) if isinstance(value, dict | list) else value)
+    return text

@@ -32,7 +32,7 @@ def command(app: App, /, spec: str | None, **params: Any) -> None:
     Ctrl-C ends watching, not the run.
     """
     filters = take_filters(params)
-    run = _newest_running(app, filters) if spec is None else one_chosen(app, spec, filters)
+    run = _newest_running(app, filters) if spec is None else one_chosen(app, spec, filters).run
     if "NO_WATCHING_MSG" not in app.environ:
         click.echo(f"Watching run {run.id}", err=True)
     status = follow(run)

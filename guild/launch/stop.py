@@ -33,6 +33,7 @@ from guild.runs.store import RunStore
 BEFORE_IT_BEGAN = "stopped before it began"
 WITHOUT_SUPERVISOR = "stopped; its supervisor was gone"
 _LATE = 20.0  # seconds that a supervisor gets beyond the grace, to record the end
+_REST_LATER = 5.0  # seconds that a process gets to end those below it itself
 _OTHERS_RECORD = 5.0  # seconds that Guild 0.9 gets to record the end of its run
 _POLL = 0.05
 _READY_TO_DRAIN = 10.0
@@ -50,7 +51,7 @@ class Stopping:
     run: Run
     pid: int | None = None
     deadline: float = 0.0  # monotonic time at which we stop waiting
-    _started: int | None = None  # tells this execution from a later one
+    _execution: "_Execution | None" = None
     _asked: ProcessId | None = None
     _tree: "_Tree | None" = None
 
@@ -70,16 +71,15 @@ class Stopping:
         status, lease = self.run.status(), self.run.lease()
         child = lease.child if lease is not None else None
         if status is RunStatus.RUNNING and child is not None and is_alive(child):
-            now = time.monotonic()
-            grace = max(0.0, self.deadline - now - _LATE)
-            self._tree = _Tree(child, descendants(child.pid), now, now + grace, records_itself=False)
+            grace = max(0.0, self.deadline - time.monotonic() - _LATE)
+            self._tree = _ask_tree(child, grace, records_itself=False)
             return False
         if is_active(self.run, status):
             pending = status is RunStatus.PENDING
             reason = BEFORE_IT_BEGAN if pending else WITHOUT_SUPERVISOR
-            _record_stopped(self.store, self.run, self._started, reason)
+            _record_stopped(self.store, self.run, self._execution, reason)
         elif status is RunStatus.ERROR and self.run.exit_status() is None:
-            _record_stopped(self.store, self.run, self._started, WITHOUT_SUPERVISOR)
+            _record_stopped(self.store, self.run, self._execution, WITHOUT_SUPERVISOR)
         return True
 
     def _record_without_supervisor(self, status: RunStatus) -> bool:
@@ -88,8 +88,25 @@ class Stopping:
         if status is RunStatus.ERROR and self.run.exit_status() is None:
             if self._tree.may_record_itself():
                 return False
-            _record_stopped(self.store, self.run, self._started, WITHOUT_SUPERVISOR)
+            _record_stopped(self.store, self.run, self._execution, WITHOUT_SUPERVISOR)
         return True
+
+
+@dataclass(frozen=True)
+class _Execution:
+    """Tells one execution of a run from a later one."""
+
+    token: str | None
+    started: int | None
+
+    @staticmethod
+    def of(run: Run) -> "_Execution":
+        lease = run.lease()
+        return _Execution(lease.token if lease is not None else None, run.int_attr(layout.STARTED))
+
+    def is_still(self, now: "_Execution") -> bool:
+        """`started` changes when a claimed run begins; the lease is gone once somebody has mended it."""
+        return (self.token is not None and self.token == now.token) or self.started == now.started
 
 
 @dataclass
@@ -136,22 +153,22 @@ def request_stop(store: RunStore, run: Run, environ: Mapping[str, str]) -> Stopp
     A run that has ended meanwhile is fine. Raises CannotStop (another host, a remote, no permission, a
     pending run of Guild 0.9), LockTimeout, OSError.
     """
-    started = run.int_attr(layout.STARTED)
+    seen = _Execution.of(run)
     markers = run.markers()
     if layout.LOCK_REMOTE in markers:
         raise CannotStop(f"run {run.id} is running on a remote; stop it there")
     status = run.status()
     if status is RunStatus.PENDING:
-        return _stop_pending(store, run, started, environ)
+        return _stop_pending(store, run, seen, environ)
     if status is not RunStatus.RUNNING:
         return Stopping(store, run)
     lease, pid = run.lease(), run.lock_pid()
     if lease is not None and pid in (lease.holder.pid, lease.child.pid if lease.child else None):
-        return _stop_leased(store, run, lease, started, environ)
-    return _stop_foreign(store, run, pid, started, environ)
+        return _stop_leased(store, run, lease, seen, environ)
+    return _stop_foreign(store, run, pid, seen, environ)
 
 
-def _stop_pending(store: RunStore, run: Run, started: int | None, environ: Mapping[str, str]) -> Stopping:
+def _stop_pending(store: RunStore, run: Run, seen: _Execution, environ: Mapping[str, str]) -> Stopping:
     lease = run.claim_lease()
     if lease is None:
         raise CannotStop(
@@ -162,7 +179,7 @@ def _stop_pending(store: RunStore, run: Run, started: int | None, environ: Mappi
         if _end_claim(store, run, lease):
             return Stopping(store, run)
         return request_stop(store, run, environ)  # it went on meanwhile
-    return _stop_leased(store, run, lease, started, environ)
+    return _stop_leased(store, run, lease, seen, environ)
 
 
 def _is_held_by_queue(store: RunStore, lease: Lease) -> bool:
@@ -184,7 +201,7 @@ def _end_claim(store: RunStore, run: Run, lease: Lease) -> bool:
 
 
 def _stop_leased(
-    store: RunStore, run: Run, lease: Lease, started: int | None, environ: Mapping[str, str]
+    store: RunStore, run: Run, lease: Lease, seen: _Execution, environ: Mapping[str, str]
 ) -> Stopping:
     """Ask the supervisor; where that is gone, end the operation's processes."""
     if not is_local(lease.holder):
@@ -192,14 +209,14 @@ def _stop_leased(
     grace = grace_of(run, environ)
     if _signal(lease.holder, signal.SIGTERM):
         deadline = time.monotonic() + grace + _LATE
-        return Stopping(store, run, lease.holder.pid, deadline, started, _asked=lease.holder)
+        return Stopping(store, run, lease.holder.pid, deadline, seen, _asked=lease.holder)
     if lease.child is not None and is_alive(lease.child):
-        return _end_tree(store, run, lease.child, started, grace, records_itself=False)
-    return Stopping(store, run, None, time.monotonic() + _LATE, started, _asked=lease.holder)
+        return _end_tree(store, run, lease.child, seen, grace, records_itself=False)
+    return Stopping(store, run, None, time.monotonic() + _LATE, seen, _asked=lease.holder)
 
 
 def _stop_foreign(
-    store: RunStore, run: Run, pid: int | None, started: int | None, environ: Mapping[str, str]
+    store: RunStore, run: Run, pid: int | None, seen: _Execution, environ: Mapping[str, str]
 ) -> Stopping:
     """Guild 0.9's LOCK holds a bare pid: it is the run's if that process began before LOCK was written."""
     try:
@@ -212,18 +229,22 @@ def _stop_foreign(
         if run.is_lock_alive():
             raise CannotStop(f"the process of run {run.id} cannot be seen from here")
         return Stopping(store, run)
-    return _end_tree(store, run, process, started, grace_of(run, environ), records_itself=True)
+    return _end_tree(store, run, process, seen, grace_of(run, environ), records_itself=True)
 
 
 def _end_tree(
-    store: RunStore, run: Run, top: ProcessId, started: int | None, grace: float, records_itself: bool
+    store: RunStore, run: Run, top: ProcessId, seen: _Execution, grace: float, records_itself: bool
 ) -> Stopping:
+    tree = _ask_tree(top, grace, records_itself)
+    deadline = time.monotonic() + grace + _LATE
+    return Stopping(store, run, top.pid, deadline, seen, _tree=tree)
+
+
+def _ask_tree(top: ProcessId, grace: float, records_itself: bool) -> _Tree:
     rest = descendants(top.pid)
     _signal(top, signal.SIGTERM)
     now = time.monotonic()
-    tree = _Tree(top, rest, now + min(grace, 5.0), now + grace, records_itself)
-    deadline = now + grace + _LATE
-    return Stopping(store, run, top.pid, deadline, started, _tree=tree)
+    return _Tree(top, rest, now + min(grace, _REST_LATER), now + grace, records_itself)
 
 
 def _signal(process: ProcessId, number: int) -> bool:
@@ -233,10 +254,10 @@ def _signal(process: ProcessId, number: int) -> bool:
         raise CannotStop(f"process {process.pid} belongs to another user") from None
 
 
-def _record_stopped(store: RunStore, run: Run, started: int | None, reason: str) -> None:
+def _record_stopped(store: RunStore, run: Run, seen: _Execution | None, reason: str) -> None:
     """Record the end of an execution whose processes are gone, unless somebody else has meanwhile."""
     with lifecycle.locked(store):
-        if not is_run_dir(run.path) or run.int_attr(layout.STARTED) != started:
+        if not is_run_dir(run.path) or seen is None or not seen.is_still(_Execution.of(run)):
             return
         markers, lease = run.markers(), run.claim_lease()
         if layout.STAGED in markers:

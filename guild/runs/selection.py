@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from guild.base import files
+from guild.base import files, yamlio
 from guild.errors import GuildError, OpRefError
 from guild.ops.opref import OpRef, parse_opref
 from guild.runs import layout
@@ -53,7 +53,13 @@ class Seen:
 
     @cached_property
     def timestamp(self) -> int | None:
-        return self.run.timestamp
+        """As `Run.timestamp`. It is read of every run, so by the quickest way where all is in order."""
+        path = os.path.join(self.run.guild_dir, layout.ATTRS, layout.STARTED)
+        try:
+            value = yamlio.decode(files.read_regular(path))
+        except (OSError, ValueError):
+            value = None
+        return value if type(value) is int else self.run.timestamp
 
     @cached_property
     def is_marked(self) -> bool:

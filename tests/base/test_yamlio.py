@@ -45,7 +45,8 @@ def same(a: Any, b: Any) -> bool:
 @example("a\n...\n")
 @example("\n...")
 @example("\x85\u2028")
-@example(["\xa0", "x\u3000", {"\xa0": "\u2003y"}])
+@example("\xa0")
+@example(["a", "\u3000"])
 def test_what_is_written_is_read_again(value: Any) -> None:
     assert same(decode(encode(value)), value)
 

@@ -39,7 +39,9 @@ def test_deleting_asks_with_the_runs_in_a_table_and_yes_is_the_default(guild: Gu
 
 
 @pytest.mark.parametrize("command", ["runs rm", "runs rm -p", "runs delete 1"])
-def test_answering_no_exits_with_4_and_the_end_of_input_with_1(guild: Guild, home: Path, command: str) -> None:
+def test_answering_no_exits_with_4_and_the_end_of_input_with_1(
+    guild: Guild, home: Path, command: str
+) -> None:
     make_run(home, "a")
     assert guild(command, input="n\n").code == 4
     ended = guild(command, input="")
@@ -135,4 +137,8 @@ def test_purging_removes_deleted_runs_for_good(guild: Guild, home: Path) -> None
     outcome = guild("runs purge 1", input="y\n")
     assert outcome.err.startswith("WARNING: You are about to permanently delete the following runs:\n  [a]")
     assert outcome.err.endswith("Permanently deleted 1 run(s)\n")
-    assert (names(home / "trash/runs"), names(home / "runs"), names(home / "staging")) == ({"b"}, {"c"}, set())
+    assert (names(home / "trash/runs"), names(home / "runs"), names(home / "staging")) == (
+        {"b"},
+        {"c"},
+        set(),
+    )

@@ -53,7 +53,9 @@ def test_the_newest_run_is_labeled_by_default_and_more_when_named(guild: Guild, 
         ("-c -rm b", 1, "--remove and --clear cannot both be specified"),
     ],
 )
-def test_exactly_one_change_is_asked_for(guild: Guild, home: Path, options: str, code: int, says: str) -> None:
+def test_exactly_one_change_is_asked_for(
+    guild: Guild, home: Path, options: str, code: int, says: str
+) -> None:
     make_run(home, "a")
     outcome = guild(f"label {options} -y")
     assert (outcome.code, outcome.err.splitlines()[0]) == (code, f"guild: {says}")

@@ -28,7 +28,9 @@ def test_an_empty_or_missing_home_lists_nothing(guild: Guild, home: Path) -> Non
 
 def test_the_list_shows_number_id_operation_time_status_label(guild: Guild, home: Path) -> None:
     here = os.getcwd()
-    make_run(home, "a" * 32, started=10, opref=f"guildfile:{here}/guild.yml v '' train", attrs={"label": "x=1"})
+    make_run(
+        home, "a" * 32, started=10, opref=f"guildfile:{here}/guild.yml v '' train", attrs={"label": "x=1"}
+    )
     make_run(home, "b" * 32, started=20, model="m", status="staged", attrs={"marked": True})
     assert guild("runs").out.splitlines() == [
         "[1:bbbbbbbb]  m:train (/projects/p) [marked]  2023-11-14 22:13:40  staged",

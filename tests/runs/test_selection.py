@@ -89,7 +89,11 @@ def test_a_damaged_run_hides_no_other_and_is_shown_with_a_question_mark(tmp_path
     store = RunStore(Home(tmp_path))
     seen = {s.id: s for s in look(store.runs(), Filters(labels=("-",)))}
     assert set(seen) == {"good", "bad"}
-    assert (seen["bad"].operation, seen["bad"].status, seen["good"].operation) == ("?", RunStatus.ERROR, "train")
+    assert (seen["bad"].operation, seen["bad"].status, seen["good"].operation) == (
+        "?",
+        RunStatus.ERROR,
+        "train",
+    )
     assert [s.id for s in look(store.runs(), Filters(operations=("train",)))] == ["good"]
 
 
@@ -183,7 +187,8 @@ def test_find_one_takes_numbers_ids_and_paths(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize(
-    ("text", "says"), [("3", "could not find a run matching '3'"), ("./x", "not a run directory"), (":", "multiple")]
+    ("text", "says"),
+    [("3", "could not find a run matching '3'"), ("./x", "not a run directory"), (":", "multiple")],
 )
 def test_find_one_refuses_what_is_not_one_run(tmp_path: Path, text: str, says: str) -> None:
     store = RunStore(Home(tmp_path))

@@ -1,5 +1,7 @@
 """GPUs as text and as sets. The house keeps `resources` in `runs`; it is the scheduler's arithmetic."""
 
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +18,7 @@ def test_what_is_formatted_reads_back(gpus: frozenset[str]) -> None:
 
 
 @given(st.lists(NAMES, max_size=5), st.randoms(use_true_random=False))
-def test_order_and_blanks_do_not_matter(names: list[str], random) -> None:  # type: ignore[no-untyped-def]
+def test_order_and_blanks_do_not_matter(names: list[str], random: Random) -> None:
     shuffled = random.sample(names, len(names))
     assert parse_gpus(" , ".join(names)) == parse_gpus(",".join(shuffled))
 

@@ -1,0 +1,225 @@
+"""Scalars: numbers in the lines of a run's output, and the numbers that event files hold."""
+
+import math
+import os
+import re
+import stat
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from guild.errors import GuildError
+from guild.runs import layout
+from guild.runs.run import is_run_dir
+
+_ALIASES = (("\\key", r"[^ \t]+"), ("\\value", r"[0-9\.e\-]+"), ("\\step", r"[0-9]+"))
+# By default a key is a plain word: what a traceback says last (`AssertionError: 3`) is no result.
+_KEY = r"(?!\S*(?:Error|Exception|Warning|Interrupt|Exit):)([A-Za-z_][^\s:]*)"
+_DEFAULT_VALUE = re.compile(_KEY + r":[ \t]+([0-9.e-]+)(?:[ \t]+\(.*\))?\Z")
+_DEFAULT_STEP = re.compile(r"[^ \t]+:[ \t]+[0-9.e-]+[ \t]+\((?:step[ \t]+)?([0-9]+)\)\Z")
+_LONGEST_LINE = 10_000
+
+Scalar = tuple[str, float, int | None]
+
+
+@dataclass(frozen=True)
+class _Pattern:
+    """`name` is the key of a one-group pattern; None where the pattern itself captures keys."""
+
+    regex: re.Pattern[str]
+    name: str | None = None
+
+    def find(self, line: str) -> Iterator[tuple[str, str]]:
+        for match in self.regex.finditer(line):
+            yield from self._pairs(match)
+
+    def _pairs(self, match: re.Match[str]) -> Iterator[tuple[str, str]]:
+        named = match.groupdict()
+        if "_key" in named and "_val" in named:
+            yield str(named["_key"]), str(named["_val"])
+        elif named:
+            yield from ((key, value) for key, value in named.items() if value is not None)
+        elif self.name is not None and match.groups():
+            yield self.name, str(match.group(1))
+        elif len(match.groups()) == 2:
+            yield str(match.group(1)), str(match.group(2))
+
+
+class OutputScalars:
+    """Takes lines of output and gives the scalars in them. The step that was seen last holds on."""
+
+    def __init__(self, patterns: Sequence[_Pattern] | None, ignored: Collection[str]) -> None:
+        self._patterns = patterns  # None: the default ones
+        self._ignored = frozenset(ignored)
+        self._step: int | None = None
+
+    def feed(self, line: bytes) -> list[Scalar]:
+        """(key, value, step) of each scalar of a line; the step is None before the first one."""
+        if len(line) > _LONGEST_LINE or (self._patterns is None and b":" not in line):
+            return []
+        text = line.decode("utf-8", "replace").rstrip()
+        pairs = self._default(text) if self._patterns is None else self._own(text)
+        found: list[Scalar] = []
+        for key, value in pairs:
+            number = _number(value)
+            if number is None:
+                continue
+            if key == "step":
+                self._step = int(number) if math.isfinite(number) else self._step
+            elif self._patterns is not None or key not in self._ignored:
+                found.append((key, number, self._step))
+        return found
+
+    def _default(self, text: str) -> Iterator[tuple[str, str]]:
+        if step := _DEFAULT_STEP.match(text):
+            yield "step", step.group(1)
+        if match := _DEFAULT_VALUE.match(text):
+            yield match.group(1), match.group(2)
+
+    def _own(self, text: str) -> list[tuple[str, str]]:
+        pairs = [pair for pattern in self._patterns or () for pair in pattern.find(text)]
+        # A step on the same line holds for the line's other values.
+        return sorted(pairs, key=lambda pair: pair[0] != "step")
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def compile_patterns(spec: Any, flag_names: Collection[str]) -> OutputScalars:
+    """From an operation's `output-scalars`: None for the defaults, which leave out keys that are flags; an
+    empty list or no for none; else a map of names and patterns, a pattern, or a list of these.
+
+    Raises GuildError for a pattern that is none.
+    """
+    if spec is None:
+        return OutputScalars(None, flag_names)
+    if spec is False or spec == []:
+        return OutputScalars((), ())
+    items = spec if isinstance(spec, list) else [spec]
+    return OutputScalars(tuple(p for item in items for p in _compile_item(item)), ())
+
+
+def _compile_item(item: Any) -> Iterator[_Pattern]:
+    if isinstance(item, Mapping):
+        for name, pattern in item.items():
+            yield _Pattern(_compile(pattern), str(name))
+    else:
+        yield _Pattern(_compile(item))
+
+
+def _compile(pattern: Any) -> re.Pattern[str]:
+    if not isinstance(pattern, str):
+        raise GuildError(f"output-scalars: {pattern!r} is no pattern")
+    for alias, meaning in _ALIASES:
+        pattern = pattern.replace(alias, meaning)
+    try:
+        return re.compile(pattern)
+    except re.error as e:
+        raise GuildError(f"output-scalars: invalid pattern {pattern!r}: {e}") from None
+
+
+@dataclass(frozen=True)
+class ScalarSummary:
+    """All values of one scalar of a run. `prefix`: the event file's directory, relative to the run's."""
+
+    prefix: str
+    tag: str
+    first_val: float
+    first_step: int
+    last_val: float
+    last_step: int
+    min_val: float
+    min_step: int
+    max_val: float
+    max_step: int
+    total: float
+    count: int
+
+    @property
+    def avg_val(self) -> float:
+        return self.total / self.count
+
+    @property
+    def key(self) -> str:
+        return display_key(self.prefix, self.tag)
+
+    def with_value(self, value: float, step: int) -> "ScalarSummary":
+        """With one more value; of equal steps the later value is the last one."""
+        changes: dict[str, Any] = {"total": self.total + value, "count": self.count + 1}
+        if step < self.first_step:
+            changes.update(first_val=value, first_step=step)
+        if step >= self.last_step:
+            changes.update(last_val=value, last_step=step)
+        if value < self.min_val:
+            changes.update(min_val=value, min_step=step)
+        if value > self.max_val:
+            changes.update(max_val=value, max_step=step)
+        return replace(self, **changes)
+
+
+def display_key(prefix: str, tag: str) -> str:
+    """The name that a scalar is shown by."""
+    return tag if prefix in ("", layout.GUILD_DIR) else f"{prefix}#{tag}"
+
+
+def read_scalars(run_dir: Path) -> list[ScalarSummary]:
+    """The scalars of all event files below a run, by prefix and tag. What cannot be read is left out."""
+    from guild.runs.events import read_events
+
+    found: dict[tuple[str, str], ScalarSummary] = {}
+    for prefix, path in _event_files(run_dir):
+        try:
+            for tag, value, step in read_events(path):
+                old = found.get((prefix, tag))
+                new = old.with_value(value, step) if old else _first(prefix, tag, value, step)
+                found[prefix, tag] = new
+        except OSError:
+            continue
+    return [found[key] for key in sorted(found)]
+
+
+def _first(prefix: str, tag: str, value: float, step: int) -> ScalarSummary:
+    pair = (value, step)
+    return ScalarSummary(prefix, tag, *pair, *pair, *pair, *pair, total=value, count=1)
+
+
+def _event_files(run_dir: Path) -> Iterator[tuple[str, Path]]:
+    """(prefix, path), in the order of names. A link to a directory is followed if it leads to a run."""
+    pending = [run_dir]
+    seen: set[tuple[int, int]] = set()
+    while pending:
+        directory = pending.pop()
+        try:
+            info = os.stat(directory)
+            with os.scandir(directory) as entries:
+                listed = sorted(entries, key=lambda e: e.name)
+        except OSError:
+            continue
+        if (info.st_dev, info.st_ino) in seen:
+            continue
+        seen.add((info.st_dev, info.st_ino))
+        for entry in listed:
+            if _is_dir(entry):
+                pending.append(Path(entry.path))
+            elif ".tfevents." in entry.name and _is_file(entry):
+                prefix = os.path.relpath(directory, run_dir)
+                yield ("" if prefix == "." else prefix), Path(entry.path)
+
+
+def _is_dir(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=False) or (entry.is_symlink() and is_run_dir(entry.path))
+    except OSError:
+        return False
+
+
+def _is_file(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return stat.S_ISREG(entry.stat().st_mode)
+    except OSError:
+        return False
