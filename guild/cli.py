@@ -1,12 +1,12 @@
 """The root command: a table of names and modules, loaded on use; and the one error boundary."""
 
-import importlib
 import os
 import sys
 from typing import Any, NoReturn
 
 import click
 
+from guild.commands._lazy import LazyGroup
 from guild.errors import EXIT_INTERNAL, EXIT_INTERRUPTED, GuildError
 
 # name -> module of guild.commands (its attribute `command`), and the line for `guild --help`, so that help
@@ -22,42 +22,6 @@ COMMANDS = {
     "watch": ("watch", "Follow the output of a run until it ends."),
 }
 ALIASES = {"ops": "operations"}
-
-
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they are asked for."""
-
-    def __init__(self, *args: Any, table: dict[str, tuple[str, str]], aliases: dict[str, str], **kw: Any):
-        super().__init__(*args, **kw)
-        self.table = table
-        self.aliases = aliases
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(self.table)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        name = self.aliases.get(cmd_name, cmd_name)
-        if name not in self.table:
-            return None
-        module = importlib.import_module(f"guild.commands.{self.table[name][0]}")
-        command: click.Command = module.command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, self.table[name][1]) for name in self.list_commands(ctx)])
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError:
-            from difflib import get_close_matches
-
-            near = get_close_matches(args[0], [*self.table, *self.aliases], 1)
-            hint = f" (did you mean '{near[0]}'?)" if near else ""
-            ctx.fail(f"unrecognized command '{args[0]}'{hint}")
 
 
 def _change_dir(ctx: click.Context, param: click.Parameter, value: str | None) -> None:

@@ -7,9 +7,15 @@ variables (`globals`, `global:NAME`, `dict:NAME`, `namespace:NAME`).
 Runs on the user's interpreter: Python 3.8 syntax, standard library only, and little of that.
 """
 
+from __future__ import annotations
+
 import os
 import re
 import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _WORDS = {
     "null": None, "Null": None, "NULL": None, "~": None, "": None,
@@ -25,7 +31,7 @@ _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./+@\- ]*\Z")
 _QUOTED = re.compile(r"'((?:[^'\n]|'')*)'\Z")
 
 
-def main(argv):
+def main(argv: list[str]) -> None:
     """Run `argv[0]` with the rest as its arguments and flags."""
     if not argv:
         sys.exit("guild: usage: python -m guild.op_main MAIN [ARG]...")
@@ -34,17 +40,17 @@ def main(argv):
     path, package = _find(name, roots)
     base, flags = _split(args)
     dest = os.environ.get("FLAGS_DEST", "args")
-    presets = {}
+    presets: dict[str, Any] = {}
     if dest == "globals" or dest.partition(":")[0] in ("global", "dict", "namespace"):
         presets = _globals(dest, flags)
-        sys.argv = [path] + base
+        sys.argv = [path, *base]
     else:
-        sys.argv = [path] + base + flags
+        sys.argv = [path, *base, *flags]
     _configure_logging()
     _run(path, package, presets)
 
 
-def _sourcecode_roots():
+def _sourcecode_roots() -> list[str]:
     """Absolute directories of the source code, put first on the module path."""
     dests = os.environ.get("GUILD_SOURCECODE") or "."
     roots = [os.path.abspath(d) for d in dests.split(":")]
@@ -52,7 +58,7 @@ def _sourcecode_roots():
     return roots
 
 
-def _find(name, roots):
+def _find(name: str, roots: list[str]) -> tuple[str, str]:
     """(absolute path of the source file, its package)."""
     if "/" in name or name.endswith(".py"):
         relative = name[:-3] if name.endswith(".py") else name
@@ -73,7 +79,7 @@ def _find(name, roots):
     return _find_module(name)
 
 
-def _find_module(name):
+def _find_module(name: str) -> tuple[str, str]:
     from importlib.util import find_spec
 
     try:
@@ -89,7 +95,7 @@ def _find_module(name):
     return os.path.abspath(spec.origin), spec.parent or ""
 
 
-def _split(args):
+def _split(args: list[str]) -> tuple[list[str], list[str]]:
     """Arguments before the last `--`, and those behind it; all are flags where there is none."""
     if "--" not in args:
         return [], args
@@ -97,9 +103,9 @@ def _split(args):
     return args[:at], args[at + 1 :]
 
 
-def _globals(dest, flags):
+def _globals(dest: str, flags: list[str]) -> dict[str, Any]:
     """The global variables to preset."""
-    values = {}
+    values: dict[str, Any] = {}
     for i in range(0, len(flags) - 1, 2):
         values[flags[i][2:] if flags[i].startswith("--") else flags[i]] = decode(flags[i + 1])
     if dest == "globals":
@@ -109,9 +115,9 @@ def _globals(dest, flags):
     return {variable: _namespace(nested) if kind == "namespace" else nested}
 
 
-def _nest(values):
+def _nest(values: dict[str, Any]) -> dict[str, Any]:
     """`{"a.b": 1}` -> `{"a": {"b": 1}}`."""
-    nested = {}
+    nested: dict[str, Any] = {}
     for name, value in values.items():
         *parents, last = name.split(".")
         level = nested
@@ -123,13 +129,13 @@ def _nest(values):
     return nested
 
 
-def _namespace(nested):
+def _namespace(nested: dict[str, Any]) -> Any:
     from types import SimpleNamespace
 
     return SimpleNamespace(**{k: _namespace(v) if isinstance(v, dict) else v for k, v in nested.items()})
 
 
-def decode(text):
+def decode(text: str) -> Any:
     """The value of a flag's text: YAML, read without a YAML library wherever that is plain."""
     if text in _WORDS:
         return _WORDS[text]
@@ -145,7 +151,7 @@ def decode(text):
     return _decode_yaml(text)
 
 
-def _decode_yaml(text):
+def _decode_yaml(text: str) -> Any:
     try:
         import yaml
     except ImportError:
@@ -154,7 +160,9 @@ def _decode_yaml(text):
         try:
             return json.loads(text)
         except ValueError:
-            sys.stderr.write("WARNING: no YAML library here to read the flag value %r: taken as text\n" % text)
+            sys.stderr.write(
+                "WARNING: no YAML library here to read the flag value %r: taken as text\n" % text
+            )
             return text
     try:
         value = yaml.safe_load(text)
@@ -163,22 +171,24 @@ def _decode_yaml(text):
     return float(value) if isinstance(value, str) and _FLOAT.match(value) and value == text else value
 
 
-def _configure_logging():
+def _configure_logging() -> None:
     """The root logger, INFO and up to stderr; set up when, and only if, somebody imports `logging`."""
     if "logging" in sys.modules:
         _set_up_root_logger(sys.modules["logging"])
     else:
-        sys.meta_path.insert(0, _OnLogging())
+        finders: list[Any] = sys.meta_path
+        finders.insert(0, _OnLogging())
 
 
 class _OnLogging:
     """Sees the import of `logging`, and sets up the root logger after it."""
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         if name != "logging":
             return None
-        sys.meta_path.remove(self)
-        for finder in sys.meta_path:
+        finders: list[Any] = sys.meta_path
+        finders.remove(self)
+        for finder in finders:
             spec = finder.find_spec(name, path, target)
             if spec is not None and spec.loader is not None:
                 _after_exec(spec.loader, _set_up_root_logger)
@@ -186,17 +196,17 @@ class _OnLogging:
         return None
 
 
-def _after_exec(loader, action):
+def _after_exec(loader: Any, action: Any) -> None:
     exec_module = loader.exec_module
 
-    def exec_and_act(module):
+    def exec_and_act(module: Any) -> None:
         exec_module(module)
         action(module)
 
     loader.exec_module = exec_and_act
 
 
-def _set_up_root_logger(logging):
+def _set_up_root_logger(logging: Any) -> None:
     level = os.environ.get("LOG_LEVEL", "")
     root = logging.getLogger()
     if root.handlers:
@@ -207,15 +217,15 @@ def _set_up_root_logger(logging):
     root.addHandler(handler)
 
 
-def _run(path, package, presets):
+def _run(path: str, package: str, presets: dict[str, Any]) -> None:
     """Execute the file as `__main__`, as Python itself would: `__file__`, pickling and tracebacks work."""
     with open(path, "rb") as f:
         source = f.read()
     code = _compile(source, path, presets)
-    module = type(sys)("__main__")
+    module: Any = type(sys)("__main__")
     module.__file__ = path
     module.__package__ = package or None
-    module.__builtins__ = __builtins__
+    module.__builtins__ = globals()["__builtins__"]
     module.__dict__.update(presets)
     # Our own module must stay alive while its functions run.
     sys.modules["guild.op_main"] = sys.modules["__main__"]
@@ -224,23 +234,24 @@ def _run(path, package, presets):
         exec(code, module.__dict__)
     except Exception as e:
         # The traceback begins in the user's code.
-        e = e.with_traceback(e.__traceback__.tb_next)
+        if e.__traceback__ is not None:
+            e = e.with_traceback(e.__traceback__.tb_next)
         sys.excepthook(type(e), e, e.__traceback__)
         sys.exit(1)
 
 
-def _compile(source, path, presets):
+def _compile(source: bytes, path: str, presets: dict[str, Any]) -> Any:
     if not presets:
         return compile(source, path, "exec", dont_inherit=True)
     import ast
 
-    tree = compile(source, path, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+    tree: Any = compile(source, path, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
     left = set(presets)
     tree.body = [_without(node, left, ast) for node in tree.body]
     return compile(tree, path, "exec", dont_inherit=True)
 
 
-def _without(node, names, ast):
+def _without(node: Any, names: set[str], ast: Any) -> Any:
     """The statement without its assignments to these names, which are then taken from `names`: only the
     first assignment of a variable gives way to the flag."""
     if not isinstance(node, ast.Assign):

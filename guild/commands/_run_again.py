@@ -88,11 +88,12 @@ def _is_done(app: App, run: Run, spec: RunSpec) -> bool:
 def _restage(app: App, options: RunOptions, run: Run, spec: RunSpec, changes: Changes) -> int:
     _require_home(app, run, "--restage")
     made = again.prepare_restage(app.store, run, spec, changes, app.environ)
+    doomed = None
     try:
         with lifecycle.locked(app.store) as held:
-            again.carry_out(held, made)
+            doomed = again.carry_out(held, made)
     finally:
-        again.clean_up(app.store, made)
+        again.clean_up(app.store, made, doomed)
     say(f"{spec.opdef.name} staged as {run.id}", options)
     if made.trash_id:
         say(f"Its earlier execution is in the trash: 'guild runs restore {made.trash_id[:8]}'", options)
@@ -139,16 +140,17 @@ def _claim_staged(app: App, options: RunOptions, run: Run, spec: RunSpec, change
     """Ours from now on; with new flags the run is restaged with them first, under the same lock."""
     changed = changes.any and app.store.holds(run)
     made = again.prepare_restage(app.store, run, spec, changes, app.environ) if changed else None
+    doomed = None
     try:
         with lifecycle.locked_for(app.store, run) as held:
             if made is not None:
-                again.carry_out(held, made)
+                doomed = again.carry_out(held, made)
             elif changes.any:
                 _write_changes(app, run, spec, changes, app.store.clock.now())
             return _claim(held, run, options)
     finally:
         if made is not None:
-            again.clean_up(app.store, made)
+            again.clean_up(app.store, made, doomed)
 
 
 def _claim(held: Held, run: Run, options: RunOptions) -> Lease:

@@ -34,11 +34,7 @@ class Chosen:
 
 
 def run_new(app: App, options: RunOptions) -> int:
-    chosen = _choose(app, options)
-    if options.is_test:
-        from guild.commands._run_show import show
-
-        return show(app, options, chosen.opdef, chosen.proto)
+    chosen = choose(app, options)
     spec = compile_spec(app, options, chosen)
     if options.needed and (same := _same_run(app, spec)):
         say(f"Skipping because the following runs match: {', '.join(r.short_id for r in same)}", options)
@@ -74,7 +70,7 @@ def resolve_op(app: App, opspec: str | None) -> OpDef:
     return found.opdef
 
 
-def _choose(app: App, options: RunOptions) -> Chosen:
+def choose(app: App, options: RunOptions) -> Chosen:
     proto = find_one(app.store, options.proto) if options.proto else None
     if proto is None or options.opspec or options.force_sourcecode:
         opspec = options.opspec

@@ -6,7 +6,7 @@ import click
 
 from guild.app import App
 from guild.base.text import table
-from guild.commands._run_new import Chosen, compile_spec, project_source
+from guild.commands._run_new import choose, compile_spec, project_source
 from guild.commands._run_options import RunOptions
 from guild.launch.prepare import ProjectSource
 from guild.launch.spec import RunSpec
@@ -15,14 +15,16 @@ from guild.ops.opdef import FlagDef, OpDef
 from guild.runs.run import Run
 
 
-def show(app: App, options: RunOptions, opdef: OpDef, proto: Run | None) -> int:
+def show(app: App, options: RunOptions) -> int:
+    chosen = choose(app, options)
+    opdef, proto = chosen.opdef, chosen.proto
     if options.help_op:
         return _help_op(opdef)
     if options.test_flags:
         return _test_flags(options, opdef, proto)
     if options.test_sourcecode:
         return _test_source(app, opdef)
-    spec = compile_spec(app, options, Chosen(opdef, proto))
+    spec = compile_spec(app, options, chosen)
     return print_spec(spec) if options.print_cmd else print_env_of(app, spec)
 
 

@@ -84,6 +84,10 @@ def command(app: App, /, opspec: str | None, flags: tuple[str, ...], **options: 
         from guild.commands._run_again import run_again
 
         return run_again(app, given)
+    if given.is_test:
+        from guild.commands._run_show import show
+
+        return show(app, given)
     from guild.commands._run_new import run_new
 
     return run_new(app, given)

@@ -1,11 +1,11 @@
 """`guild runs`: a table of its commands, loaded on use; without one, the list."""
 
-import importlib
 from typing import Any
 
 import click
 
 from guild.commands import runs_list
+from guild.commands._lazy import LazyGroup
 from guild.commands._runs_options import SETTINGS, filter_options, split_statuses
 
 # name -> module of guild.commands (its attribute `command`), and the line for `guild runs --help`.
@@ -21,22 +21,8 @@ COMMANDS = {
 ALIASES = {"rm": "delete"}
 
 
-class RunsGroup(click.Group):
-    """Loads a command when it is asked for; takes `-Set` for `-Se -St`."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        name = ALIASES.get(cmd_name, cmd_name)
-        if name not in COMMANDS:
-            return None
-        command: click.Command = importlib.import_module(f"guild.commands.{COMMANDS[name][0]}").command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
+class RunsGroup(LazyGroup):
+    """Takes `-Set` for `-Se -St`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, split_statuses(args))
@@ -45,6 +31,8 @@ class RunsGroup(click.Group):
 @click.group(
     "runs",
     cls=RunsGroup,
+    table=COMMANDS,
+    aliases=ALIASES,
     invoke_without_command=True,
     context_settings=SETTINGS,
     short_help="List runs; info, delete, restore, and more.",

@@ -154,15 +154,16 @@ def prepare_restage(
     return Restage(run, made, seen, store.new_id() if seen.status.is_ended else "")
 
 
-def carry_out(held: lifecycle.Held, restage: Restage) -> int:
-    """The swap; the new start time (µs). Raises RunChanged, having changed nothing."""
+def carry_out(held: lifecycle.Held, restage: Restage) -> Path | None:
+    """The swap. Raises RunChanged, having changed nothing. Its result is for `clean_up`."""
     return lifecycle.restage(held, restage.run, restage.seen, restage.made, restage.trash_id)
 
 
-def clean_up(store: RunStore, restage: Restage) -> None:
+def clean_up(store: RunStore, restage: Restage, doomed: Path | None) -> None:
     """After `carry_out`, whether it succeeded or not: remove what is not needed. Without the lock."""
     swap.remove(store, restage.made.path)
-    swap.sweep_own(store)
+    if doomed is not None:
+        swap.remove(store, doomed)
     if restage.trash_id:
         old = Run(store.home.trash / restage.trash_id)
         if old.guild_dir.is_dir():

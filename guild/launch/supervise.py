@@ -206,7 +206,7 @@ class _Output:
         self._run, self._made, self._options = run, made, options
         self._record = environ.get("NO_RUN_OUTPUT") != "1"
         self._writer: OutputWriter | None = None
-        self._scalars: Callable[[list[bytes]], None] | None = None
+        self._scalars: _Scalars | None = None
         self._echo = list(options.echo) if options.echo else []
         self.failure = ""
 
@@ -235,8 +235,8 @@ class _Output:
         if self._scalars is None:
             if not any(b":" in line for line in lines) and self._made.output_scalars is None:
                 return
-            self._scalars = _scalar_sink(self._run, self._made)
-        self._scalars(lines)
+            self._scalars = _Scalars(self._run, self._made)
+        self._scalars.feed(lines)
 
     def _give_up(self, error: OSError) -> None:
         """The output cannot be kept (a full disk): say so once, and let the operation go on."""
@@ -250,22 +250,27 @@ class _Output:
                 self._parse(self._writer.close())
             except OSError as e:
                 self._give_up(e)
+        if self._scalars is not None:
+            self._scalars.close()
 
 
-def _scalar_sink(run: Run, made: recipe.Recipe) -> Callable[[list[bytes]], None]:
-    """A function that takes lines of output and writes the scalars in them to an event file."""
-    from guild.runs.events import EventWriter
-    from guild.runs.scalars import compile_patterns
+class _Scalars:
+    """Takes lines of output and writes the scalars in them to an event file."""
 
-    patterns = compile_patterns(made.output_scalars, made.flag_names)
-    events = EventWriter(run.guild_dir, os.uname().nodename, os.getpid(), time.time())
+    def __init__(self, run: Run, made: recipe.Recipe) -> None:
+        from guild.runs.events import EventWriter
+        from guild.runs.scalars import compile_patterns
 
-    def feed(lines: list[bytes]) -> None:
+        self._patterns = compile_patterns(made.output_scalars, made.flag_names)
+        self._events = EventWriter(run.guild_dir, os.uname().nodename, os.getpid(), time.time())
+
+    def feed(self, lines: list[bytes]) -> None:
         for line in lines:
-            for tag, value, step in patterns.feed(line):
-                events.add_scalar(tag, value, step)
+            for tag, value, step in self._patterns.feed(line):
+                self._events.add_scalar(tag, value, step)
 
-    return feed
+    def close(self) -> None:
+        self._events.close()
 
 
 def main(argv: list[str]) -> int:

@@ -291,12 +291,13 @@ def witness(run: Run) -> Witness:
     return Witness(run.status(), run.int_attr(layout.STARTED), run.token())
 
 
-def restage(held: Held, run: Run, seen: Witness, made: Run, trash_id: str, sync: bool = True) -> int:
+def restage(held: Held, run: Run, seen: Witness, made: Run, trash_id: str, sync: bool = True) -> Path | None:
     """The swap: `made` (complete, STAGED, in `staging/`) takes the place of `run` and is next in the order.
 
     Label, tags and comments are carried over as they are now, unless `made` has its own label. An ended
     run's directory goes to the trash as run `trash_id`; a staged one is dropped (`trash_id` empty).
-    Returns the new start time (µs). Raises RunChanged if the run is not what it was prepared from.
+    Returns a directory to `swap.remove` without the lock, if there is one. Raises RunChanged if the run is
+    not what it was prepared from.
     """
     now = witness(run)
     if now != seen:
@@ -313,9 +314,9 @@ def restage(held: Held, run: Run, seen: Witness, made: Run, trash_id: str, sync:
     files.write_whole(made.guild_dir / layout.ORDER, data)
     if sync:
         files.sync_tree(made.guild_dir)
-    swap.exchange(held.store, swap.Intent(made.id, run.id, trash_id, started))
+    doomed = swap.exchange(held.store, swap.Intent(made.id, run.id, trash_id, started))
     held.store.ring(run.id, "restaged", started)
-    return started
+    return doomed
 
 
 def drop(held: Held, run: Run) -> Path:

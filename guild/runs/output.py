@@ -50,7 +50,7 @@ class OutputWriter:
             self._rest[stream] = rest + data[:_LONGEST]
 
     def close(self, now_ms: int | None = None) -> list[bytes]:
-        """End both files; unterminated rests count as a line each, and are returned. Closing twice is fine."""
+        """End both files; unterminated rests count as a line each and are returned. Twice is fine."""
         if not self._open:
             return []
         self._open = False

@@ -38,14 +38,18 @@ class Intent:
     restaged: int
 
 
-def exchange(store: "RunStore", intent: Intent) -> None:
-    """Carry out a swap. The lock is held, the new directory complete and synced."""
+def exchange(store: "RunStore", intent: Intent) -> Path | None:
+    """Carry out a swap. The lock is held, the new directory complete and synced.
+
+    A directory to `remove` once the lock is free: what the run was, where it does not go to the trash.
+    """
     path = store.home.staging / (intent.fresh + _INTENT)
     data = {"target": intent.target, "trash": intent.trash, "restaged": intent.restaged}
     files.write_whole(path, json.dumps(data).encode(), sync=True)
     files.sync_dir(store.home.staging)
-    _complete(store, intent)
+    doomed = _complete(store, intent)
     files.remove_file(path)
+    return doomed
 
 
 def settle(store: "RunStore") -> None:
@@ -72,30 +76,37 @@ def _settle_one(store: "RunStore", intent: Intent) -> None:
         return
     target_there = os.path.lexists(store.home.runs / intent.target)
     if not target_there or not _is_new(fresh, intent):
-        _complete(store, intent)
+        doomed = _complete(store, intent)
+        if doomed is not None:
+            remove(store, doomed)
         store.ring(intent.target, "restaged", intent.restaged)
     else:
         remove(store, fresh)
 
 
-def _complete(store: "RunStore", intent: Intent) -> None:
+def _complete(store: "RunStore", intent: Intent) -> Path | None:
     fresh, target = store.home.staging / intent.fresh, store.home.runs / intent.target
+    doomed = None
     if _is_new(fresh, intent):
-        if os.path.lexists(target) and not _exchanged(fresh, target):
-            _put_away(store, target, intent)
+        if not os.path.lexists(target):
             os.rename(fresh, target)
-        elif not os.path.lexists(target):
+        elif not _exchanged(fresh, target):
+            doomed = _put_away(store, target, intent)
             os.rename(fresh, target)
     if fresh.is_dir():  # the old one, after an exchange
-        _put_away(store, fresh, intent)
+        doomed = _put_away(store, fresh, intent)
     files.sync_dir(store.home.runs)
+    return doomed
 
 
-def _put_away(store: "RunStore", old: Path, intent: Intent) -> None:
+def _put_away(store: "RunStore", old: Path, intent: Intent) -> Path | None:
+    """To the trash; else aside, to be removed."""
     if intent.trash:
         os.rename(old, store.home.trash / intent.trash)
-    else:
-        os.rename(old, doomed_path(store, intent.fresh))
+        return None
+    doomed = doomed_path(store, intent.fresh)
+    os.rename(old, doomed)
+    return doomed
 
 
 def _exchanged(a: Path, b: Path) -> bool:
@@ -148,18 +159,6 @@ def doomed_path(store: "RunStore", name: str) -> Path:
     doomed = f"{name}-{os.urandom(4).hex()}"
     announce(store, doomed)
     return store.home.staging / doomed
-
-
-def sweep_own(store: "RunStore") -> None:
-    """Remove what this process has put in `staging/` to be removed."""
-    me = this_process()
-    try:
-        names = os.listdir(store.home.staging)
-    except OSError:
-        return
-    for name in names:
-        if name.endswith(_MAKER) and _maker_of(store.home.staging / name) == me:
-            remove(store, store.home.staging / name[: -len(_MAKER)])
 
 
 def remove(store: "RunStore", path: Path) -> None:

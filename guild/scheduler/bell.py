@@ -26,8 +26,6 @@ class Bell:
             os.set_blocking(fd, False)
         self._installed = False
         self._observer: Any = None
-        self._watches = 0
-        self._blind = 0  # watches that the system did not give
         self._pidfds: dict[int, int] = {}
         self._rung: set[int] = set()  # ended processes that have rung already
 
@@ -102,7 +100,7 @@ class Bell:
 
     def wait(self, seconds: float) -> None:
         """Until something rings, for at most so many seconds."""
-        limit = _NO_WATCH_SECONDS if self._blind or not self._watches else _LONGEST_SECONDS
+        limit = _NO_WATCH_SECONDS if self._observer is None else _LONGEST_SECONDS
         seconds = max(0.0, min(seconds, limit))
         poll = select.poll()
         for fd in (self._reader, *self._pidfds.values()):

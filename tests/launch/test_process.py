@@ -291,9 +291,16 @@ def test_last_words_are_heard_even_if_passing_on_takes_its_time(
     operation: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "_LAST_WORDS", 0.0)
-    op = operation(sys.executable, "-c", "import os; os.write(1, b'x' * 60000)")
+    op = sh(operation, "echo first; while ! [ -e go ]; do :; done; head -c 60000 /dev/zero")
+    child = op.fork()
+
+    def dawdle() -> None:
+        Path(op.command.cwd, "go").touch()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+
+    op.events[b"first"] = dawdle
     assert op.run() == 0
-    assert len(op.out) == 60_000
+    assert len(op.out) == 60_000 + len("first\n")
 
 
 @pytest.mark.parametrize(("script", "status"), [("exit 0", 0), ("exit 255", 255), ("kill -9 $$", -9), ("kill -15 $$", -15)])

@@ -218,9 +218,8 @@ class FakeBell:
     def ring(self) -> None:
         self._rung = True
 
-    def watch(self, directory: Path, names: Collection[str]) -> Callable[[], None]:
-        self.watched.append(directory)
-        return lambda: self.watched.remove(directory)
+    def watch(self, path: Path) -> None:
+        self.watched.append(path)
 
     def wait_for_ends_of(self, pids: Collection[int]) -> None:
         self.pids = set(pids)

@@ -1,0 +1,45 @@
+"""A group of commands that are imported when they are asked for (tests go through the help of each)."""
+
+import importlib
+from typing import Any
+
+import click
+
+
+class LazyGroup(click.Group):
+    """`table`: name -> (module of guild.commands with the attribute `command`, line for the help), so that
+    help loads none of them. `aliases`: other names, which help leaves out."""
+
+    def __init__(
+        self, *args: Any, table: dict[str, tuple[str, str]], aliases: dict[str, str], **kw: Any
+    ) -> None:
+        super().__init__(*args, **kw)
+        self.table = table
+        self.aliases = aliases
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(self.table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        name = self.aliases.get(cmd_name, cmd_name)
+        if name not in self.table:
+            return None
+        module = importlib.import_module(f"guild.commands.{self.table[name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self.table[name][1]) for name in self.list_commands(ctx)])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], [*self.table, *self.aliases], 1)
+            hint = f" (did you mean '{near[0]}'?)" if near else ""
+            ctx.fail(f"unrecognized command '{args[0]}'{hint}")
