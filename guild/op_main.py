@@ -1,8 +1,8 @@
 """Inside the job: `python -um guild.op_main MAIN [ARG]... [--] [FLAG ARG]...` runs MAIN as `__main__`.
 
 MAIN is a module (`train`, `pkg.mod`) or a path without `.py` (`sub/train`), looked up below the directories
-that GUILD_SOURCECODE names. FLAGS_DEST says where flags go: to the arguments (`args`), or to a script's global
-variables (`globals`, `global:NAME`, `dict:NAME`, `namespace:NAME`).
+that GUILD_SOURCECODE names. FLAGS_DEST says where flags go: to the arguments (`args`), or to a script's
+global variables (`globals`, `global:NAME`, `dict:NAME`, `namespace:NAME`).
 
 Runs on the user's interpreter: Python 3.8 syntax, standard library only, and little of that.
 """
@@ -37,7 +37,7 @@ def main(argv: list[str]) -> None:
         sys.exit("guild: usage: python -m guild.op_main MAIN [ARG]...")
     name, args = argv[0], argv[1:]
     roots = _sourcecode_roots()
-    path, package = _find(name, roots)
+    path, spec = _find(name, roots)
     base, flags = _split(args)
     dest = os.environ.get("FLAGS_DEST", "args")
     presets: dict[str, Any] = {}
@@ -47,7 +47,7 @@ def main(argv: list[str]) -> None:
     else:
         sys.argv = [path, *base, *flags]
     _configure_logging()
-    _run(path, package, presets)
+    _run(path, spec, presets)
 
 
 def _sourcecode_roots() -> list[str]:
@@ -58,8 +58,8 @@ def _sourcecode_roots() -> list[str]:
     return roots
 
 
-def _find(name: str, roots: list[str]) -> tuple[str, str]:
-    """(absolute path of the source file, its package)."""
+def _find(name: str, roots: list[str]) -> tuple[str, Any]:
+    """(absolute path of the source file, its module spec: None for a script)."""
     if "/" in name or name.endswith(".py"):
         relative = name[:-3] if name.endswith(".py") else name
         for root in roots:
@@ -69,17 +69,17 @@ def _find(name: str, roots: list[str]) -> tuple[str, str]:
                 beside = os.path.dirname(path)
                 if beside not in sys.path:
                     sys.path.insert(0, beside)
-                return path, ""
+                return path, None
         name = relative.replace("/", ".")
     if "." not in name:
         for root in roots:
             path = os.path.join(root, name + ".py")
             if os.path.isfile(path):
-                return path, ""
+                return path, None
     return _find_module(name)
 
 
-def _find_module(name: str) -> tuple[str, str]:
+def _find_module(name: str) -> tuple[str, Any]:
     from importlib.util import find_spec
 
     try:
@@ -92,7 +92,7 @@ def _find_module(name: str) -> tuple[str, str]:
         spec = None
     if spec is None or not spec.origin or not os.path.isfile(spec.origin):
         sys.exit("guild: No module named %s" % name)
-    return os.path.abspath(spec.origin), spec.parent or ""
+    return os.path.abspath(spec.origin), spec
 
 
 def _split(args: list[str]) -> tuple[list[str], list[str]]:
@@ -217,26 +217,28 @@ def _set_up_root_logger(logging: Any) -> None:
     root.addHandler(handler)
 
 
-def _run(path: str, package: str, presets: dict[str, Any]) -> None:
+def _run(path: str, spec: Any, presets: dict[str, Any]) -> None:
     """Execute the file as `__main__`, as Python itself would: `__file__`, pickling and tracebacks work."""
     with open(path, "rb") as f:
         source = f.read()
-    code = _compile(source, path, presets)
     module: Any = type(sys)("__main__")
     module.__file__ = path
-    module.__package__ = package or None
+    # As `python -m` does it; for a script the package is None, as `python train.py` does it.
+    module.__spec__ = spec
+    module.__package__ = spec.parent if spec is not None else None
     module.__builtins__ = globals()["__builtins__"]
     module.__dict__.update(presets)
     # Our own module must stay alive while its functions run.
     sys.modules["guild.op_main"] = sys.modules["__main__"]
     sys.modules["__main__"] = module
     try:
-        exec(code, module.__dict__)
+        exec(_compile(source, path, presets), module.__dict__)
     except Exception as e:
-        # The traceback begins in the user's code.
-        if e.__traceback__ is not None:
-            e = e.with_traceback(e.__traceback__.tb_next)
-        sys.excepthook(type(e), e, e.__traceback__)
+        # The traceback begins in the user's code; a syntax error names the place itself.
+        trace = e.__traceback__
+        while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+            trace = trace.tb_next
+        sys.excepthook(type(e), e.with_traceback(trace), trace)
         sys.exit(1)
 
 
@@ -254,6 +256,11 @@ def _compile(source: bytes, path: str, presets: dict[str, Any]) -> Any:
 def _without(node: Any, names: set[str], ast: Any) -> Any:
     """The statement without its assignments to these names, which are then taken from `names`: only the
     first assignment of a variable gives way to the flag."""
+    if isinstance(node, ast.AnnAssign) and node.value is not None:
+        if isinstance(node.target, ast.Name) and node.target.id in names:
+            names.remove(node.target.id)
+            node.value = None  # `x: int = 1` -> `x: int`
+        return node
     if not isinstance(node, ast.Assign):
         return node
     flags = [t.id for t in node.targets if isinstance(t, ast.Name) and t.id in names]

@@ -1,9 +1,7 @@
 """Files: whole writes, careful reads, removal, digests."""
 
-import hashlib
 import os
 import re
-import shutil
 import stat
 import sys
 from collections.abc import Iterator
@@ -147,6 +145,8 @@ def _remove_present(path: Path) -> None:
         if not isinstance(reason, FileNotFoundError):
             raise reason
 
+    import shutil
+
     if sys.version_info >= (3, 12):
         shutil.rmtree(path, onexc=unless_gone)
     else:
@@ -171,10 +171,14 @@ def sha1_file(path: Path) -> str:
 
 
 def md5_bytes(data: bytes) -> str:
+    import hashlib
+
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
 def _digest(path: Path, algorithm: str) -> str:
+    import hashlib
+
     digest = hashlib.new(algorithm, usedforsecurity=False)
     with open(path, "rb") as f:
         for chunk in iter_chunks(f.fileno()):

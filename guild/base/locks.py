@@ -6,7 +6,6 @@ is created exclusively and names its holder, so that a dead holder's lock can be
 
 import errno
 import fcntl
-import hashlib
 import os
 import time
 from collections.abc import Iterator
@@ -147,6 +146,8 @@ def _remove_if_dead(path: Path) -> None:
     text = _holder(path)
     if text is None:
         return
+    import hashlib
+
     right = path.with_name(f"{path.name}.{hashlib.sha256(text.encode()).hexdigest()[:16]}")
     if not _create_exclusively(right):
         _remove_if_dead(right)

@@ -173,7 +173,7 @@ def _format_text(text: str) -> str:
 
 
 def _needs_quotes(text: str) -> bool:
-    if _QUOTED_START.match(text) or _QUOTED_INSIDE.search(text) or _NUMBER_LIKE.fullmatch(text):
+    if not text or _QUOTED_START.match(text) or _QUOTED_INSIDE.search(text) or _NUMBER_LIKE.fullmatch(text):
         return True
     if _PLAIN_WORD.fullmatch(text):
         return text in WORDS or _number(text) is not None

@@ -157,11 +157,9 @@ def assign(
     values.update(base or {})
     values.update(user)
     for flag in flags:
+        values[flag.name] = _without_aliases(flag, values[flag.name])
         choice = _choice(flag, values[flag.name])
-        if choice is None:
-            continue
-        values[flag.name] = choice.value
-        for other, value in choice.flags.items():
+        for other, value in (choice.flags if choice else {}).items():
             # What an earlier run had stands, unless the choice itself is new.
             if other not in user and (flag.name in user or other not in (base or {})):
                 values[other] = value
@@ -286,6 +284,14 @@ def _fault(flag: FlagDef, value: FlagValue) -> tuple[str, str] | None:
     elif flag.max is not None and not value <= flag.max:
         why = f"out of range (greater than max {flag.max})"
     return (f"invalid value {format_value(value)} for {flag.name}: {why}", "") if why else None
+
+
+def _without_aliases(flag: FlagDef, value: FlagValue) -> FlagValue:
+    """A value, or the values of a list, with each alias of a choice replaced by what it stands for."""
+    if isinstance(value, list):
+        return [_without_aliases(flag, item) for item in value]
+    choice = _choice(flag, value)
+    return value if choice is None else choice.value
 
 
 def _choice(flag: FlagDef, value: FlagValue) -> Choice | None:

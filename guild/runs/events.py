@@ -121,7 +121,7 @@ def _scalars_of(event: bytes) -> Iterator[tuple[str, float, int]]:
     step, summaries = 0, []
     for number, value in _fields(event):
         if number == 2 and isinstance(value, int):
-            step = value
+            step = value - (1 << 64) if value >> 63 else value
         elif number == 5 and isinstance(value, bytes):
             summaries.append(value)
     for summary in summaries:

@@ -7,7 +7,6 @@ test_model.py prove; change none of them without these. Functions that take `Hel
 """
 
 import os
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -53,7 +52,7 @@ def locked_for(store: RunStore, run: Run, timeout: float = LOCK_SECONDS) -> Iter
 def new_lease(store: RunStore, run: Run, doing: Doing, *, queue: str = "", gpus: str | None = None) -> Lease:
     """A lease with a fresh token, held by this process."""
     return Lease(
-        token=secrets.token_hex(16),
+        token=os.urandom(16).hex(),
         run=run.id,
         home=home_of(run.path),
         holder=this_process(),
@@ -272,7 +271,7 @@ def to_trash(held: Held, run: Run) -> Path:
     _refuse_active(run)
     target = held.store.home.trash / run.id
     if os.path.lexists(target):
-        os.rename(target, target.with_name(f"{run.id}_{secrets.token_hex(4)}"))
+        os.rename(target, target.with_name(f"{run.id}_{os.urandom(4).hex()}"))
     os.rename(run.path, target)
     held.store.ring(run.id, "deleted")
     return target

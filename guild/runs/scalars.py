@@ -14,8 +14,9 @@ from guild.runs import layout
 from guild.runs.run import is_run_dir
 
 _ALIASES = (("\\key", r"[^ \t]+"), ("\\value", r"[0-9\.e\-]+"), ("\\step", r"[0-9]+"))
-# By default a key is a plain word: what a traceback says last (`AssertionError: 3`) is no result.
-_KEY = r"(?!\S*(?:Error|Exception|Warning|Interrupt|Exit):)([A-Za-z_][^\s:]*)"
+# By default a key is a plain one, with a letter: `train.py:12: 3` and `12:30: 1` are no results.
+_KEY = r"(?=[^\s:]*[^\W\d])([^\s:]+)"
+_TRACEBACK = b"Traceback (most recent call last):"
 _DEFAULT_VALUE = re.compile(_KEY + r":[ \t]+([0-9.e-]+)(?:[ \t]+\(.*\))?\Z")
 _DEFAULT_STEP = re.compile(r"[^ \t]+:[ \t]+[0-9.e-]+[ \t]+\((?:step[ \t]+)?([0-9]+)\)\Z")
 _LONGEST_LINE = 10_000
@@ -53,10 +54,11 @@ class OutputScalars:
         self._patterns = patterns  # None: the default ones
         self._ignored = frozenset(ignored)
         self._step: int | None = None
+        self._in_traceback = False
 
     def feed(self, line: bytes) -> list[Scalar]:
         """(key, value, step) of each scalar of a line; the step is None before the first one."""
-        if len(line) > _LONGEST_LINE or (self._patterns is None and b":" not in line):
+        if len(line) > _LONGEST_LINE or (self._patterns is None and not self._may_tell(line)):
             return []
         text = line.decode("utf-8", "replace").rstrip()
         pairs = self._default(text) if self._patterns is None else self._own(text)
@@ -70,6 +72,16 @@ class OutputScalars:
             elif self._patterns is not None or key not in self._ignored:
                 found.append((key, number, self._step))
         return found
+
+    def _may_tell(self, line: bytes) -> bool:
+        """Whether the default patterns should look at a line: not at the exception (`AssertionError: 3`) that
+        is the first line of a traceback without indentation."""
+        if self._in_traceback:
+            self._in_traceback = line[:1] in b" \t"
+            return False
+        if line.startswith(_TRACEBACK):
+            self._in_traceback = True
+        return b":" in line
 
     def _default(self, text: str) -> Iterator[tuple[str, str]]:
         if step := _DEFAULT_STEP.match(text):
@@ -155,9 +167,10 @@ class ScalarSummary:
             changes.update(first_val=value, first_step=step)
         if step >= self.last_step:
             changes.update(last_val=value, last_step=step)
-        if value < self.min_val:
+        # A first value that is not a number gives way.
+        if value < self.min_val or math.isnan(self.min_val):
             changes.update(min_val=value, min_step=step)
-        if value > self.max_val:
+        if value > self.max_val or math.isnan(self.max_val):
             changes.update(max_val=value, max_step=step)
         return replace(self, **changes)
 

@@ -5,7 +5,6 @@ the first rename and removed after the last; whoever takes the lock next settles
 (a maker holds the lock all the while, so any intent that a holder of the lock sees is a dead one's).
 """
 
-import ctypes
 import errno
 import json
 import os
@@ -111,6 +110,8 @@ def _put_away(store: "RunStore", old: Path, intent: Intent) -> Path | None:
 
 def _exchanged(a: Path, b: Path) -> bool:
     """Exchange two directories in one step, where the system and the file system can; whether it did."""
+    import ctypes
+
     try:
         renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
     except (OSError, AttributeError):

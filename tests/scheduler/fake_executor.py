@@ -141,7 +141,8 @@ class FakeExecutor:
         self.started: list[str] = []
         self.stopped: list[str] = []
         self.refuses: dict[str, str] = {}  # `start` raises OSError with this text
-        self.dies_early: set[str] = set()  # the supervisor ends before it takes over
+        self.dies_early: dict[str, int] = {}  # so many times the supervisor ends before it takes over
+        self.at_start: Callable[[], object] = lambda: None
         self.begins = True  # False: not taken over until `begin`
         self.is_closed = False
 
@@ -150,7 +151,9 @@ class FakeExecutor:
             raise OSError(self.refuses[run.id])
         self.started.append(run.id)
         self._claims[run.id] = lease
-        if run.id in self.dies_early:
+        self.at_start()
+        if self.dies_early.get(run.id, 0):
+            self.dies_early[run.id] -= 1
             self._over(run.id, 1)
         elif self.begins:
             self.begin(run.id)

@@ -30,7 +30,7 @@ class Scene:
 
     def play(self, policy: QueuePolicy, *script: Callable[[], object]) -> list[str]:
         """Run the queue; each time that it waits, the next thing of the script happens."""
-        self.bell = FakeBell(*script)
+        self.bell.script = list(script)
         scheduler = Scheduler(
             self.home.store,
             policy,
@@ -363,7 +363,7 @@ def test_three_failed_starts_are_an_error_with_the_reason(scene: Scene) -> None:
 def test_a_supervisor_that_ends_before_it_takes_over_is_tried_three_times(scene: Scene) -> None:
     scene.home.staged("a")
     scene.home.staged("b")
-    scene.executor.dies_early.add("a")
+    scene.executor.dies_early["a"] = 9
     scene.play(ONCE, nothing, nothing, nothing, scene.end("b"))
     assert scene.executor.started == ["a", "a", "a", "b"]
     assert scene.times("could not be started in 3 tries: its supervisor ended with 1") == 1
@@ -372,8 +372,8 @@ def test_a_supervisor_that_ends_before_it_takes_over_is_tried_three_times(scene:
 
 def test_a_start_that_succeeds_at_the_second_try_is_no_failure(scene: Scene) -> None:
     scene.home.staged("a")
-    scene.executor.dies_early.add("a")
-    scene.play(ONCE, scene.executor.dies_early.clear, scene.end("a"))
+    scene.executor.dies_early["a"] = 1
+    scene.play(ONCE, scene.end("a"))
     assert scene.executor.started == ["a", "a"]
     assert scene.home.status("a") == "completed"
     assert scene.times("ERROR") == 0
@@ -434,26 +434,15 @@ def test_a_lock_that_others_hold_is_told_once_and_tried_again(scene: Scene) -> N
 def test_a_claim_that_cannot_be_given_back_now_is_given_back_later(scene: Scene) -> None:
     """As long as the queue lives nobody else could: the claim would be pending for ever."""
     scene.home.staged("a")
-    scene.executor.dies_early.add("a")
+    scene.executor.dies_early["a"] = 1
     with lock_is_busy(0) as left:
 
-        def busy() -> None:
-            left[0] = 2
-            scene.executor.dies_early.clear()
+        def others_take_the_lock() -> None:
+            left[0] = 2 if len(scene.executor.started) == 1 else 0
 
-        real = scene.executor.start
-
-        def start(run, lease):  # type: ignore[no-untyped-def]
-            if scene.executor.dies_early:
-                busy()
-                scene.executor.dies_early.add("a")
-                result = real(run, lease)
-                scene.executor.dies_early.clear()
-                return result
-            return real(run, lease)
-
-        scene.executor.start = start  # type: ignore[method-assign]
-        scene.play(ONCE, nothing, nothing, nothing, scene.end("a"))
+        scene.executor.at_start = others_take_the_lock
+        scene.play(ONCE, nothing, nothing, scene.end("a"))
+    assert scene.times("could not get the lock") == 1
     assert scene.home.status("a") == "completed"
     assert scene.executor.started == ["a", "a"]
 
@@ -483,16 +472,8 @@ def test_a_stop_gives_a_claim_back_that_nobody_has_taken_over(scene: Scene) -> N
 
 def test_a_stop_before_the_first_look_starts_nothing(scene: Scene) -> None:
     scene.home.staged("a")
-    scene.bell = FakeBell()
-
-    class Stopped(FakeBell):
-        def __init__(self, *script: Callable[[], object]) -> None:
-            super().__init__(*script)
-            self.stop = True
-
-    with pytest.MonkeyPatch.context() as m:
-        m.setitem(Scene.play.__globals__, "FakeBell", Stopped)
-        scene.play(QueuePolicy())
+    scene.bell.stop = True
+    scene.play(QueuePolicy())
     assert scene.executor.started == []
 
 
