@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from guild.ops.opdef import OpDef
-from guild.ops.resolve import Context, Provider
+from guild.ops.resolve import Context, Provider, Resolved
 
 GROUP = "guild.plugins"
 
@@ -35,18 +35,18 @@ def providers() -> list[Provider]:
 def _lazy(target: str) -> Provider:
     module, _, name = target.partition(":")
 
-    def provide(opspec: str, context: Context) -> OpDef | None:
+    def provide(opspec: str, context: Context) -> Resolved | OpDef | None:
         function: Provider = getattr(importlib.import_module(module), name)
         return function(opspec, context)
 
     return provide
 
 
-def _third_party(opspec: str, context: Context) -> OpDef | None:
+def _third_party(opspec: str, context: Context) -> Resolved | OpDef | None:
     for plugin in _load():
-        opdef = plugin.provide(opspec, context) if plugin.provide else None
-        if opdef is not None:
-            return opdef
+        found = plugin.provide(opspec, context) if plugin.provide else None
+        if found is not None:
+            return found
     return None
 
 

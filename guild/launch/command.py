@@ -126,7 +126,12 @@ def env_name(flag_name: str) -> str:
 
 # The attribute `op` (`run-directory.md` 15).
 
-_PLAIN_ATTRS = {"arg-name": "arg_name", "arg-skip": "arg_skip", "arg-split": "arg_split", "env-name": "env_name"}
+_PLAIN_ATTRS = {
+    "arg-name": "arg_name",
+    "arg-skip": "arg_skip",
+    "arg-split": "arg_split",
+    "env-name": "env_name",
+}
 _ENCODINGS = {"arg-encoding": "arg_encoding", "env-encoding": "env_encoding"}
 
 

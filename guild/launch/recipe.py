@@ -138,8 +138,11 @@ def _rebuilt(run: Run, place: Place) -> Recipe:
         )
     source = op.get("sourcecode")
     dest = str(source.get("dest") or ".") if isinstance(source, dict) else "."
-    env = {str(k): str(v) for k, v in (cmd.get("cmd-env") or {}).items()}
-    defs = cmd_flags_from_attr(cmd.get("cmd-flags") or {})
+    env = {str(k): str(v) for k, v in _map(cmd.get("cmd-env")).items()}
+    known = cmd_flags_from_attr(_map(cmd.get("cmd-flags")))
+    names = {f.name for f in known}
+    # Those that --force-flags let in are not described, and passed as any.
+    defs = (*known, *(FlagDef(str(n)) for n in flags if n not in names))
     template = [str(arg) for arg in cmd["cmd-args"]]
     variables = {
         "python_exe": _recorded_python(run, template) or place.python_exe,
@@ -152,7 +155,7 @@ def _rebuilt(run: Run, place: Place) -> Recipe:
     is_python = "guild.op_main" in argv
     return Recipe(
         argv=tuple(argv),
-        own_env={**rendered, **flag_env(defs or tuple(FlagDef(n) for n in flags), flags)},
+        own_env={**rendered, **flag_env(defs, flags)},
         interpreter=variables["python_exe"] if template[0] == "${python_exe}" else "",
         is_python=is_python,
         opspec=str(run.map_attr("run_params").get("opspec") or (run.opref.display if run.opref else "")),
@@ -180,17 +183,13 @@ def _bare_opdef(
     if run.opref is None:
         return None
     baked = ("PYTHONPATH", "PROJECT_DIR", "GUILD_PLUGINS", "FLAGS_DEST", "CUDA_VISIBLE_DEVICES")
-    known = {f.name for f in defs}
     return OpDef(
         opref=run.opref,
         opspec=run.opref.display,
         cmd_args=tuple(template),
         project_dir=env.get("PROJECT_DIR", ""),
         is_python=is_python,
-        flags=(
-            *defs,
-            *(FlagDef(str(n), arg_skip=True) for n in run.map_attr("flags") if n not in known),
-        ),
+        flags=defs,
         flags_dest=flags_dest,
         label=op.get("label-template"),
         env={k: v for k, v in env.items() if k not in baked},
@@ -205,6 +204,10 @@ def _recorded_python(run: Run, template: list[str]) -> str:
     """The interpreter that the recorded command begins with, where the template begins with one."""
     cmd = run.list_attr("cmd")
     return str(cmd[0]) if cmd and template[0] == "${python_exe}" else ""
+
+
+def _map(value: Any) -> dict[Any, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _number(value: Any) -> float | None:

@@ -274,7 +274,7 @@ class _Scalars:
 
 
 def main(argv: list[str]) -> int:
-    """`RUN_DIR TOKEN [GPUS [PIDFILE]]` or `--wait`: a line `HOME<NUL>RUN_DIR<NUL>TOKEN<NUL>GPUS`, on stdin."""
+    """`RUN_DIR TOKEN [GPUS [PIDFILE]]`, or `--wait` and on stdin `HOME NUL RUN_DIR NUL TOKEN NUL GPUS`."""
     if argv[:1] == ["--wait"]:
         _import_ahead()
         words = sys.stdin.buffer.readline().rstrip(b"\n").split(b"\0")

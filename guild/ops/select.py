@@ -7,27 +7,30 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from guild.errors import GuildError
 from guild.home import Home
-from guild.ops import git_files
-from guild.ops.opdef import SelectRule, SourceRules
-from guild.ops.select_rules import Matcher, describe, matchers, prefixes
+from guild.ops import git
+from guild.ops.opdef import SourceRules
+from guild.ops.select_rules import Matcher, led_to, left_out, make_matchers
 
 GUILD_DIR = ".guild"
 NOCOPY = ".guild-nocopy"
 MAX_SIZE = 1 << 20  # bytes
 MAX_COUNT = 100
 
-_PYTHON_SKIPS = ("__pycache__", "build", "dist")
 _VENV_MARKS = ("bin/activate", "Scripts/activate")
 _SNIFFED = 8192  # bytes that tell text from binary
 _HINT = " To control which files are copied, define 'sourcecode' for the operation in a Guild file."
+
+Identity = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Selection:
     """What is copied, and what is not, as paths below the source root; directories end with `/`.
 
-    `described`: the rules in words, in the order in which they are applied.
+    `described`: the rules in words, in the order in which they are applied. Of what git ignores, only what
+    lies beside other files is among `skipped`.
     """
 
     files: list[str] = field(default_factory=list)
@@ -50,18 +53,33 @@ def select_source(
     In a git work tree: what git does not ignore; elsewhere: text files, not too large, not too many. Then
     the rules, of which the last that matches a file counts. `exclude` names single files (relative to the
     root); nothing of the directories `avoid` is taken (the home with the runs). Only regular files that
-    can be read are selected, and files behind links. Raises GuildError if the root cannot be read.
+    can be read are selected; links are followed. Raises GuildError if the root cannot be read.
     """
     if rules.disabled:
         return Selection(described=["exclude *"])
     environ = os.environ if environ is None else environ
-    tracked = git_files.list_files(root, environ)
-    chooser = _Chooser(os.fspath(root), rules, python, tracked, _real(root, avoid), environ)
-    return chooser.choose(frozenset(exclude))
+    chooser = _Chooser(
+        root=os.fspath(root),
+        matchers=make_matchers(rules.rules, os.fspath(root)),
+        python=python,
+        tracked=git.list_files(root, environ),
+        exclude=frozenset(exclude),
+        avoid=_without_links(root, avoid),
+        max_size=_number(environ, "MAX_DEFAULT_SOURCECODE_FILE_SIZE", MAX_SIZE),
+        max_count=_number(environ, "MAX_DEFAULT_SOURCECODE_COUNT", MAX_COUNT),
+    )
+    return chooser.choose()
 
 
-def _real(root: Path, avoid: Iterable[Path]) -> frozenset[str]:
-    """The directories to avoid, without links. A home that is the root itself: its parts."""
+def _number(environ: Mapping[str, str], name: str, default: int) -> int:
+    try:
+        return int(environ.get(name, ""))
+    except ValueError:
+        return default
+
+
+def _without_links(root: Path, avoid: Iterable[Path]) -> frozenset[str]:
+    """The directories to avoid, as they really are. Of a home that is the root itself: its parts."""
     top = os.path.realpath(root)
     found = []
     for path in avoid:
@@ -70,9 +88,85 @@ def _real(root: Path, avoid: Iterable[Path]) -> frozenset[str]:
             home = Home(Path(real))
             parts = (home.runs, home.staging, home.trash.parent, home.cache, home.log, home.lock.parent)
             found += [os.fspath(part) for part in parts]
-        elif not (top + os.sep).startswith(real + os.sep):
+        elif not top.startswith(real.rstrip(os.sep) + os.sep):
             found.append(real)
     return frozenset(found)
+
+
+class _Entry:
+    """A file or directory that was found; looked at more closely only where a rule asks."""
+
+    def __init__(self, entry: "os.DirEntry[str]") -> None:
+        self.name = entry.name
+        self.path = entry.path
+        try:
+            self.is_dir = entry.is_dir()
+        except OSError:
+            self.is_dir = False
+
+    @cached_property
+    def info(self) -> os.stat_result | None:
+        try:
+            return os.stat(self.path)
+        except OSError:
+            return None
+
+    @property
+    def identity(self) -> Identity | None:
+        return None if self.info is None else (self.info.st_dev, self.info.st_ino)
+
+    @property
+    def is_regular(self) -> bool:
+        return self.info is not None and stat.S_ISREG(self.info.st_mode)
+
+    @cached_property
+    def is_text(self) -> bool:
+        """By its content; False for what is no regular file or cannot be read."""
+        if not self.is_regular:
+            return False
+        try:
+            fd = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            return is_text(os.read(fd, _SNIFFED))
+        except OSError:
+            return False
+        finally:
+            os.close(fd)
+
+    @cached_property
+    def is_litter(self) -> bool:
+        """Whether this is a directory that Python's tools make."""
+        if self.name in ("__pycache__", "build", "dist") or self.name.endswith(".egg-info"):
+            return True
+        return any(os.path.lexists(os.path.join(self.path, mark)) for mark in _VENV_MARKS)
+
+
+_TEXT_BYTES = bytes({*range(0x20, 0x7F), *b"\a\b\t\n\v\f\r\x1b"})
+
+
+def is_text(head: bytes) -> bool:
+    """Whether the first bytes of a file are those of a text: UTF-8, UTF-16 with its mark, or nearly ASCII."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return True
+    if b"\0" in head:
+        return False
+    try:
+        head.decode("utf-8")
+        return True
+    except UnicodeDecodeError as e:
+        if len(head) == _SNIFFED and e.start >= len(head) - 3:
+            return True  # a character was cut in two
+    return len(head.translate(None, _TEXT_BYTES)) <= 0.3 * len(head)
+
+
+def _scan(directory: str) -> list[_Entry] | None:
+    try:
+        with os.scandir(directory) as entries:
+            return sorted((_Entry(e) for e in entries), key=lambda e: e.name)
+    except OSError:
+        return None
 
 
 @dataclass
@@ -80,83 +174,104 @@ class _Chooser:
     """One selection in the making."""
 
     root: str
-    rules: SourceRules
+    matchers: list[Matcher]
     python: bool
     tracked: frozenset[str] | None  # None: not a git work tree
+    exclude: frozenset[str]
     avoid: frozenset[str]
-    environ: Mapping[str, str]
+    max_size: int
+    max_count: int
+    count: int = 0  # files taken by the default rules
+    files: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        all_rules = matchers(self.rules.rules, self.root)
-        self.file_rules = [m for m in all_rules if m.rule.kind != "dir"]
-        self.dir_rules = [m for m in all_rules if m.rule.kind == "dir"]
-        self.wanted = prefixes(all_rules)
-        self.max_size = _number(self.environ, "MAX_DEFAULT_SOURCECODE_FILE_SIZE", MAX_SIZE)
-        self.max_count = _number(self.environ, "MAX_DEFAULT_SOURCECODE_COUNT", MAX_COUNT)
-        self.count = 0
-
-    def choose(self, exclude: frozenset[str]) -> Selection:
-        files = []
-        for path, entry in self._walk("", (_identity(self.root),)):
-            if path not in exclude and self._takes(path, entry):
-                files.append(path)
-            else:
-                self.skipped.append(path)
+    def choose(self) -> Selection:
+        for path, entry in self._walk("", ()):
+            taken = path not in self.exclude and self._takes(path, entry)
+            (self.files if taken else self.skipped).append(path)
         if self.count > self.max_count:
-            self.warnings.append(
-                f"Found more than {self.max_count} source code files but will only copy"
-                f" {self.max_count} as a safety measure.{_HINT}"
-            )
-        described = describe(self._base_rules(), self.file_rules, self.dir_rules, self.rules.rules)
-        return Selection(files, self.skipped, self.warnings, described)
+            found = f"Found more than {self.max_count} source code files but will only copy {self.max_count}"
+            self.warnings.append(f"{found} as a safety measure.{_HINT}")
+        described = [*self._default_rules(), *(str(matcher) for matcher in self.matchers)]
+        return Selection(self.files, self.skipped, self.warnings, described)
+
+    def _default_rules(self) -> list[str]:
+        nocopy = f"exclude dir * containing {NOCOPY}"
+        if self.tracked is not None:
+            ignored = ["gitignore + guildignore patterns", f"exclude .git*, {git.IGNORE_FILE}"]
+            return [f"exclude dir {GUILD_DIR}", nocopy, *ignored]
+        lines = ["exclude dir .*", nocopy]
+        lines.append(f"include text * size < {self.max_size + 1}, max match {self.max_count}")
+        if self.python:
+            lines += ["exclude dir __pycache__", *(f"exclude dir * containing {m}" for m in _VENV_MARKS)]
+            lines += ["exclude dir build", "exclude dir dist", "exclude dir *.egg-info"]
+        return lines
 
     # Directories.
 
-    def _walk(self, directory: str, above: tuple[tuple[int, int], ...]) -> Iterator[tuple[str, "_Entry"]]:
-        """All files below a directory that may be entered: sorted, those of a directory before what is in
-        its sub-directories. `above`: the directories on the way, against circles of links."""
+    def _walk(self, directory: str, above: tuple[Identity, ...]) -> Iterator[tuple[str, _Entry]]:
+        """All files below a directory: sorted, those of a directory before what is in its sub-directories.
+
+        `above`: the directories on the way, against circles of links.
+        """
         entries = _scan(os.path.join(self.root, directory))
         if entries is None:
-            if not directory:
-                raise_unreadable(self.root)
-            self.warnings.append(f"Skipping source code directory {directory} because it cannot be read.")
+            self._report_unreadable(directory)
             return
-        inside = []
-        for entry in entries:
-            path = f"{directory}/{entry.name}" if directory else entry.name
-            if entry.is_dir:
-                inside.append((path, entry))
-            else:
-                yield path, entry
-        for path, entry in inside:
-            identity = _identity(entry.path)
+        prefix = directory + "/" if directory else ""
+        inside = [e for e in entries if e.is_dir]
+        yield from ((prefix + e.name, e) for e in entries if not e.is_dir)
+        if not above:
+            above = (_identity(self.root),)
+        for entry in inside:
+            path, identity = prefix + entry.name, entry.identity
             if identity is None or identity in above or not self._enters(path, entry):
                 self.skipped.append(path + "/")
             else:
                 yield from self._walk(path, (*above, identity))
 
-    def _enters(self, path: str, entry: "_Entry") -> bool:
-        name = entry.name
-        if name == GUILD_DIR or (self.tracked is not None and name == ".git"):
-            return False
-        if self._avoided(entry) or os.path.lexists(os.path.join(entry.path, NOCOPY)):
-            return False
-        for matcher in reversed(self.dir_rules):
-            if matcher.matches(path):
-                return matcher.rule.include
-        if path in self.wanted or any(path.startswith(w + "/") for w in self.wanted.values() if w):
-            return True
-        if self.tracked is not None:
-            return path in self._tracked_dirs or self._behind_tracked_link(path)
-        return not (name.startswith(".") or (self.python and _is_python_litter(entry)))
+    def _report_unreadable(self, directory: str) -> None:
+        if not directory:
+            raise GuildError(
+                f"cannot read the source code directory '{self.root}'",
+                "Correct its permissions, or set 'sourcecode' of the operation to 'no'.",
+            )
+        self.warnings.append(f"Skipping source code directory {directory} because it cannot be read.")
 
-    def _avoided(self, entry: "_Entry") -> bool:
+    def _enters(self, path: str, entry: _Entry) -> bool:
+        if entry.name == GUILD_DIR or self._is_avoided(entry) or path in self._left_out:
+            return False
+        if self.tracked is not None and entry.name == ".git":
+            return False
+        if os.path.lexists(os.path.join(entry.path, NOCOPY)):
+            return False
+        for matcher in reversed(self.matchers):
+            if matcher.rule.kind == "dir" and matcher.matches(path):
+                return matcher.rule.include
+        ways, whole = self._led_to
+        if path in ways:
+            return True
+        if self.tracked is not None and not any(path.startswith(place + "/") for place in whole):
+            if path in self._tracked_dirs:
+                return True
+            if not self._is_behind_link(path):
+                return False
+        return not (entry.name.startswith(".") or (self.python and entry.is_litter))
+
+    def _is_avoided(self, entry: _Entry) -> bool:
         if not self.avoid:
             return False
         real = os.path.realpath(entry.path)
         return any(real == a or real.startswith(a + os.sep) for a in self.avoid)
+
+    @cached_property
+    def _left_out(self) -> frozenset[str]:
+        return left_out(self.matchers)
+
+    @cached_property
+    def _led_to(self) -> tuple[frozenset[str], tuple[str, ...]]:
+        return led_to(self.matchers)
 
     @cached_property
     def _tracked_dirs(self) -> frozenset[str]:
@@ -168,43 +283,42 @@ class _Chooser:
                 parent = parent.rpartition("/")[0]
         return frozenset(found)
 
-    def _behind_tracked_link(self, path: str) -> bool:
-        """Whether git has a link, to a directory, at this path or above it: git does not look behind it."""
-        tracked = self.tracked or frozenset()
-        while path:
-            if path in tracked:
+    def _is_behind_link(self, path: str) -> bool:
+        """Whether git knows a link at this path or above it: git itself does not look behind links."""
+        while path and self.tracked:
+            if path in self.tracked:
                 return True
             path = path.rpartition("/")[0]
         return False
 
     # Files.
 
-    def _takes(self, path: str, entry: "_Entry") -> bool:
-        for matcher in reversed(self.file_rules):
-            if matcher.matches(path) and _is_of_kind(matcher.rule, entry):
-                return matcher.rule.include and self._is_readable(path, entry)
-        if self.tracked is not None:
-            return self._git_takes(path, entry)
-        return self._plain_takes(path, entry)
+    def _takes(self, path: str, entry: _Entry) -> bool:
+        for matcher in reversed(self.matchers):
+            kind = matcher.rule.kind
+            if kind == "dir" or not matcher.matches(path):
+                continue
+            if kind and (not entry.is_regular or entry.is_text != (kind == "text")):
+                continue
+            return matcher.rule.include and self._is_readable(path, entry)
+        return self._git_takes(path, entry) if self.tracked is not None else self._default_takes(path, entry)
 
-    def _git_takes(self, path: str, entry: "_Entry") -> bool:
-        if entry.name.startswith(".git") or entry.name == ".guildignore":
+    def _git_takes(self, path: str, entry: _Entry) -> bool:
+        if entry.name.startswith(".git") or entry.name == git.IGNORE_FILE:
             return False
-        known = path in (self.tracked or ()) or self._behind_tracked_link(path)
-        return known and self._is_readable(path, entry)
+        return self._is_behind_link(path) and self._is_readable(path, entry)
 
-    def _plain_takes(self, path: str, entry: "_Entry") -> bool:
-        if self.count > self.max_count or not entry.is_regular:
+    def _default_takes(self, path: str, entry: _Entry) -> bool:
+        # Once there are too many, nothing more is looked into.
+        if self.count > self.max_count or not self._is_readable(path, entry) or not entry.is_text:
             return False
-        if not self._is_readable(path, entry) or not entry.is_text:
-            return False
-        if entry.size > self.max_size:
+        if entry.info is not None and entry.info.st_size > self.max_size:
             self.warnings.append(f"Skipping source code file {path} because it's too big.{_HINT}")
             return False
         self.count += 1
         return self.count <= self.max_count
 
-    def _is_readable(self, path: str, entry: "_Entry") -> bool:
+    def _is_readable(self, path: str, entry: _Entry) -> bool:
         if not entry.is_regular:
             return False
         if os.access(entry.path, os.R_OK):
@@ -212,14 +326,7 @@ class _Chooser:
         self.warnings.append(f"Skipping source code file {path} because it cannot be read.")
         return False
 
-    def _base_rules(self) -> list[str]:
-        nocopy = f"exclude dir * containing {NOCOPY}"
-        if self.tracked is not None:
-            patterns = "exclude .git*, .guildignore"
-            return [f"exclude dir {GUILD_DIR}", nocopy, "gitignore + guildignore patterns", patterns]
-        lines = ["exclude dir .*", nocopy]
-        lines.append(f"include text * size < {self.max_size + 1}, max match {self.max_count}")
-        if self.python:
-            lines += ["exclude dir __pycache__", *(f"exclude dir * containing {m}" for m in _VENV_MARKS)]
-            lines += ["exclude dir build", "exclude dir dist", "exclude dir *.egg-info"]
-        return lines
+
+def _identity(path: str) -> Identity:
+    info = os.stat(path)
+    return info.st_dev, info.st_ino

@@ -97,7 +97,9 @@ def sh(operation: Make, script: str, **more: bool) -> Operation:
 
 
 def open_fds() -> set[str]:
-    return {f"{fd} {os.readlink(f'/proc/self/fd/{fd}')}" for fd in os.listdir("/proc/self/fd") if _is_open(fd)}
+    return {
+        f"{fd} {os.readlink(f'/proc/self/fd/{fd}')}" for fd in os.listdir("/proc/self/fd") if _is_open(fd)
+    }
 
 
 def _is_open(fd: str) -> bool:
@@ -241,7 +243,9 @@ def test_a_job_of_its_own_session_reads_nothing(operation: Make) -> None:
 
 def test_the_operation_inherits_no_descriptor_of_ours(operation: Make) -> None:
     reader, writer = os.pipe()
-    wanted = {fd for fd in map(int, os.listdir("/proc/self/fd")) if _is_open(str(fd)) and os.get_inheritable(fd)}
+    wanted = {
+        fd for fd in map(int, os.listdir("/proc/self/fd")) if _is_open(str(fd)) and os.get_inheritable(fd)
+    }
     try:
         op = sh(operation, "ls /proc/self/fd")
         op.run()
@@ -271,7 +275,8 @@ def test_output_is_passed_on_by_stream(operation: Make) -> None:
 
 def test_the_two_streams_stay_in_order_where_the_operation_takes_turns(operation: Make) -> None:
     """It goes on only when its last word has been heard: so there is one order."""
-    op = sh(operation, "for i in 1 2 3; do echo o$i; while ! [ -e o$i ]; do :; done; echo e$i >&2; while ! [ -e e$i ]; do :; done; done")  # fmt: skip
+    turn = "echo o$i; while ! [ -e o$i ]; do :; done; echo e$i >&2; while ! [ -e e$i ]; do :; done"
+    op = sh(operation, f"for i in 1 2 3; do {turn}; done")
     directory = Path(op.command.cwd)
     for text in ("o1", "e1", "o2", "e2", "o3", "e3"):
         op.events[text.encode()] = (directory / text).touch
@@ -303,7 +308,9 @@ def test_last_words_are_heard_even_if_passing_on_takes_its_time(
     assert len(op.out) == 60_000 + len("first\n")
 
 
-@pytest.mark.parametrize(("script", "status"), [("exit 0", 0), ("exit 255", 255), ("kill -9 $$", -9), ("kill -15 $$", -15)])
+@pytest.mark.parametrize(
+    ("script", "status"), [("exit 0", 0), ("exit 255", 255), ("kill -9 $$", -9), ("kill -15 $$", -15)]
+)
 def test_the_status_is_that_of_the_operation(operation: Make, script: str, status: int) -> None:
     assert sh(operation, script).run() == status
 
@@ -365,7 +372,13 @@ def test_a_stop_terminates_and_is_recorded_as_such(operation: Make, orders: Orde
 
 
 def test_an_interrupt_is_passed_on_and_recorded_as_guild_does(operation: Make) -> None:
-    op = operation(sys.executable, "-uc", "import time\nprint('up')\ntry: time.sleep(60)\nexcept KeyboardInterrupt: print('int')")
+    op = operation(
+        sys.executable,
+        "-uc",
+        "import os, time\n"
+        "try:\n os.write(1, b'up\\n'); time.sleep(60)\n"
+        "except KeyboardInterrupt: os.write(1, b'int\\n')",
+    )
     op.events[b"up"] = lambda: os.kill(os.getpid(), signal.SIGINT)
     assert op.run() == -16
     assert op.out == b"up\nint\n"
@@ -380,7 +393,9 @@ def test_what_ignores_the_stop_is_killed_after_the_grace(operation: Make, orders
 
 
 def test_a_second_order_changes_nothing(operation: Make, orders: Orders) -> None:
-    op = sh(operation, "trap 'echo term; exit 0' TERM; trap 'echo int' INT; echo up; while :; do sleep 0.01; done")
+    op = sh(
+        operation, "trap 'echo term; exit 0' TERM; trap 'echo int' INT; echo up; while :; do sleep 0.01; done"
+    )
     op.events[b"up"] = lambda: setattr(orders, "interrupt", True)
     op.events[b"int"] = lambda: setattr(orders, "stop", True)
     assert op.run(grace=0.2) == -16
@@ -407,7 +422,9 @@ def pids_in(text: bytes) -> list[int]:
 
 @pytest.mark.parametrize("own_session", [True, False])
 def test_after_a_stop_nothing_of_the_tree_is_left(operation: Make, orders: Orders, own_session: bool) -> None:
-    script = "sh -c 'sleep 61 & echo $!; echo $$; wait' & setsid sleep 62 & echo $!; sleep 0.05; echo up; wait"
+    script = (
+        "sh -c 'sleep 61 & echo $!; echo $$; wait' & setsid sleep 62 & echo $!; sleep 0.05; echo up; wait"
+    )
     op = sh(operation, script, own_session=own_session)
     op.events[b"up"] = lambda: setattr(orders, "stop", True)
     assert op.run() == -15

@@ -44,7 +44,9 @@ def test_no_line_is_too_strange_to_be_judged(data: bytes) -> None:
     assert entry is None or entry.at >= 0
 
 
-@pytest.mark.parametrize("line", [b"", b"a", b"a staged", b"a staged x", b"a staged -1", b"a staged 1.5", b"\0\0\0"])
+@pytest.mark.parametrize(
+    "line", [b"", b"a", b"a staged", b"a staged x", b"a staged -1", b"a staged 1.5", b"\0\0\0"]
+)
 def test_what_is_no_line_is_none(line: bytes) -> None:
     assert parse_line(line) is None
 

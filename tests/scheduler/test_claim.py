@@ -211,9 +211,7 @@ STEPS = st.lists(
 )
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(STEPS, st.booleans())
 def test_two_interleaved_queues_run_every_run_once(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]], waiting: bool
@@ -366,7 +364,7 @@ def claimed(home: HandMade, queue: Queue) -> Iterator[Claim]:
     home.staged("a")
     home.staged("b")
     (claim,) = queue.look().claims
-    yield claim
+    return claim
 
 
 def test_a_claim_that_is_given_back_is_staged_again_in_its_place(

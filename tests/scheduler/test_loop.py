@@ -311,7 +311,9 @@ def test_without_news_the_queue_looks_again_after_the_poll_interval(scene: Scene
     assert max(scene.bell.waits) > 6.0
 
 
-def test_a_full_look_is_taken_at_the_poll_interval_only(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_look_is_taken_at_the_poll_interval_only(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = [1000.0]
     full: list[bool] = []
     real = loop.claim_next

@@ -120,6 +120,7 @@ def test_a_name_is_found_even_if_the_directory_seems_not_to_have_changed(
 ) -> None:
     """Two changes within one tick of the file system's clock have the same time."""
     home.by_guild_09("a", "STAGED")
+    home.store.ring("elsewhere", "finished")
     look(home, observer)
     before = os.stat(home.store.home.runs)
     home.by_guild_09("b", "STAGED")
@@ -127,7 +128,9 @@ def test_a_name_is_found_even_if_the_directory_seems_not_to_have_changed(
     assert staged(look(home, observer)) == ["a", "b"]
 
 
-def test_a_run_staged_in_place_by_guild_09_is_found_by_a_full_look(home: HandMade, observer: Observer) -> None:
+def test_a_run_staged_in_place_by_guild_09_is_found_by_a_full_look(
+    home: HandMade, observer: Observer
+) -> None:
     run = home.by_guild_09("a")
     attrs.write_attr(run.guild_dir, "exit_status", 0)
     home.store.ring("elsewhere", "finished")
@@ -276,9 +279,7 @@ def test_own_runs_and_their_gpus_are_known_by_the_lease(home: HandMade, observer
     assert active["theirs"].gpus == frozenset()
 
 
-@pytest.mark.parametrize(
-    ("gpus", "wanted"), [(None, None), ("", frozenset()), ("1,0", frozenset("01"))]
-)
+@pytest.mark.parametrize(("gpus", "wanted"), [(None, None), ("", frozenset()), ("1,0", frozenset("01"))])
 def test_the_gpus_of_the_staging_are_read(
     home: HandMade, observer: Observer, gpus: str | None, wanted: frozenset[str] | None
 ) -> None:
@@ -382,7 +383,9 @@ def test_a_missing_runs_directory_is_an_empty_home(home: HandMade, observer: Obs
 # Left out.
 
 
-def test_a_run_that_was_set_aside_stays_out_until_the_next_full_look(home: HandMade, observer: Observer) -> None:
+def test_a_run_that_was_set_aside_stays_out_until_the_next_full_look(
+    home: HandMade, observer: Observer
+) -> None:
     home.staged("a")
     home.staged("b")
     look(home, observer)
@@ -403,7 +406,7 @@ def test_a_run_that_was_set_aside_stays_out_until_the_next_full_look(home: HandM
 def abc(home: HandMade) -> Iterator[HandMade]:
     for run_id in "abc":
         home.staged(run_id)
-    yield home
+    return home
 
 
 def test_runs_are_seen_in_the_order_of_their_staging(abc: HandMade, observer: Observer) -> None:

@@ -75,7 +75,9 @@ def test_every_staged_run_gets_one_decision_in_the_queues_order(s: Snapshot, p: 
 
 
 @given(snapshots(), POLICIES, st.randoms(use_true_random=False))
-def test_the_result_does_not_depend_on_the_order_of_listing(s: Snapshot, p: QueuePolicy, random: Random) -> None:
+def test_the_result_does_not_depend_on_the_order_of_listing(
+    s: Snapshot, p: QueuePolicy, random: Random
+) -> None:
     staged, active = list(s.staged), list(s.active)
     random.shuffle(staged)
     random.shuffle(active)
@@ -167,7 +169,9 @@ def test_planning_again_after_starting_starts_nothing_more(s: Snapshot, p: Queue
 
 
 @given(snapshots(), POLICIES)
-def test_idle_means_that_nothing_is_staged_that_this_queue_may_ever_start(s: Snapshot, p: QueuePolicy) -> None:
+def test_idle_means_that_nothing_is_staged_that_this_queue_may_ever_start(
+    s: Snapshot, p: QueuePolicy
+) -> None:
     assert is_idle(plan(s, p)) == all(not is_served(r.gpus, p.gpus) for r in s.staged)
 
 
@@ -196,7 +200,9 @@ def test_one_more_slot_can_start_fewer_runs_with_backfill() -> None:
         (frozenset("7"), None, None),
     ],
 )
-def test_a_queue_serves_runs_whose_gpus_are_among_its_own(asked: Gpus, served: Gpus, reason: Reason | None) -> None:
+def test_a_queue_serves_runs_whose_gpus_are_among_its_own(
+    asked: Gpus, served: Gpus, reason: Reason | None
+) -> None:
     (decision,) = plan(Snapshot((StagedRun("r", (0, 1, 1, "r"), asked),)), QueuePolicy(gpus=served))
     assert (decision.reason if isinstance(decision, Hold) else None) is reason
 

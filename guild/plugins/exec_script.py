@@ -1,0 +1,30 @@
+"""Any executable file as an operation."""
+
+import os
+from pathlib import Path
+
+from guild.errors import GuildError
+from guild.ops.guildfile import PLUGINS
+from guild.ops.opdef import OpDef, SelectRule, SourceRules
+from guild.ops.opref import OpRef
+from guild.ops.resolve import Context
+
+
+def provide(opspec: str, context: Context) -> OpDef | None:
+    """None where there is no such file. Raises GuildError for one that cannot be executed."""
+    path = Path(os.path.abspath(context.cwd / opspec))
+    if not path.is_file():
+        return None
+    if not os.access(path, os.X_OK):
+        raise GuildError(f"cannot run '{opspec}': must be an executable file", f"Try: chmod +x {opspec}")
+    root = context.cwd if path.is_relative_to(context.cwd) else path.parent
+    relative = path.relative_to(root).as_posix()
+    return OpDef(
+        opref=OpRef("script", str(path.parent), "", "", path.name),
+        opspec=str(path),
+        # The copy in the run directory, which is as it was when the run was staged.
+        cmd_args=(f"./{relative}",),
+        project_dir=str(root),
+        sourcecode=SourceRules(rules=(SelectRule(True, relative),)),
+        plugins=PLUGINS,
+    )
