@@ -10,7 +10,6 @@ Runs on the user's interpreter: Python 3.8 syntax, standard library only, and li
 from __future__ import annotations
 
 import os
-import re
 import sys
 
 TYPE_CHECKING = False
@@ -25,10 +24,11 @@ _WORDS = {
     "off": False, "Off": False, "OFF": False,
     ".inf": float("inf"), "-.inf": float("-inf"), ".nan": float("nan"),
 }  # fmt: skip
-_INT = re.compile(r"(0|-?[1-9][0-9]*)\Z")
-_FLOAT = re.compile(r"-?[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?\Z")
-_PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./+@\- ]*\Z")
-_QUOTED = re.compile(r"'((?:[^'\n]|'')*)'\Z")
+# Patterns as texts: `re` is loaded where a value is decoded, so not for a script that takes arguments.
+_INT = r"(0|-?[1-9][0-9]*)\Z"
+_FLOAT = r"-?[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?\Z"
+_PLAIN = r"[A-Za-z_/][A-Za-z0-9_./+@\- ]*\Z"
+_QUOTED = r"'((?:[^'\n]|'')*)'\Z"
 
 
 def main(argv: list[str]) -> None:
@@ -137,21 +137,24 @@ def _namespace(nested: dict[str, Any]) -> Any:
 
 def decode(text: str) -> Any:
     """The value of a flag's text: YAML, read without a YAML library wherever that is plain."""
+    import re
+
     if text in _WORDS:
         return _WORDS[text]
-    if _INT.match(text):
+    if re.match(_INT, text):
         return int(text)
-    if _FLOAT.match(text) and not text.lstrip("-").isdigit():
+    is_float = bool(re.match(_FLOAT, text))
+    if is_float and not text.lstrip("-").isdigit():
         return float(text)
-    if _PLAIN.match(text) and text == text.strip():
+    if re.match(_PLAIN, text) and text == text.strip():
         return text
-    quoted = _QUOTED.match(text)
+    quoted = re.match(_QUOTED, text)
     if quoted:
         return quoted.group(1).replace("''", "'")
-    return _decode_yaml(text)
+    return _decode_yaml(text, is_float)
 
 
-def _decode_yaml(text: str) -> Any:
+def _decode_yaml(text: str, is_float: bool) -> Any:
     try:
         import yaml
     except ImportError:
@@ -168,7 +171,7 @@ def _decode_yaml(text: str) -> Any:
         value = yaml.safe_load(text)
     except Exception:
         return text
-    return float(value) if isinstance(value, str) and _FLOAT.match(value) and value == text else value
+    return float(text) if is_float and value == text else value
 
 
 def _configure_logging() -> None:

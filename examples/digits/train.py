@@ -23,7 +23,7 @@ def main() -> None:
     args = parse_args()
     warnings.simplefilter("ignore")
     images, digits = load_digits(return_X_y=True)
-    x_train, x_test, y_train, y_test = train_test_split(images, digits, test_size=0.25, random_state=args.seed)
+    x_train, x_test, y_train, y_test = train_test_split(images, digits, random_state=args.seed)
     scaler = StandardScaler().fit(x_train)
     x_train, x_test = scaler.transform(x_train), scaler.transform(x_test)
     model = MLPClassifier(

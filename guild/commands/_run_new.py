@@ -10,6 +10,7 @@ from guild.app import App
 from guild.commands._run_options import RunOptions, confirm, say, warn
 from guild.errors import GuildError
 from guild.launch import recipe
+from guild.launch.command import shadowed
 from guild.launch.machine import find_place
 from guild.launch.prepare import ProjectSource, Snapshot, Source, comment, in_staging, prepare
 from guild.launch.spec import RunRequest, RunSpec, build
@@ -106,6 +107,8 @@ def compile_spec(app: App, options: RunOptions, chosen: Chosen) -> RunSpec:
             "a list of values or a search range makes a batch, which this version cannot run yet",
             "Stage one run for each value.",
         )
+    for flag in shadowed(opdef.cmd_args, opdef.flags):
+        warn(f"ignoring flag '{flag.name}': its option is already in the command")
     request = RunRequest(
         label=options.label,
         tags=options.tags,

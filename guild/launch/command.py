@@ -147,16 +147,19 @@ def _flag_to_attr(flag: FlagDef) -> dict[str, Any]:
             attr[key] = value
     for key, name in _ENCODINGS.items():
         if encoding := getattr(flag, name):
-            # Guild 0.9 looks up values, not their texts.
-            attr[key] = {_encoding_key(k): v for k, v in encoding.items()}
+            attr[key] = _typed_keys(encoding)
     if flag.has_arg_switch:
         attr["arg-switch"] = flag.arg_switch
     return attr
 
 
-def _encoding_key(text: str) -> FlagValue:
-    value = decode(text)
-    return text if isinstance(value, list | dict) else value
+def _typed_keys(encoding: Mapping[str, str]) -> dict[FlagValue, str]:
+    """The encoding by value, as Guild 0.9 looks it up; of two equal ones (1 and yes), one by text."""
+    typed: dict[FlagValue, str] = {}
+    for text, encoded_text in encoding.items():
+        key = decode(text)
+        typed[text if isinstance(key, list | dict) or key in typed else key] = encoded_text
+    return typed
 
 
 def cmd_flags_from_attr(data: Any) -> tuple[FlagDef, ...]:

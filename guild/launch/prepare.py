@@ -144,7 +144,8 @@ def add_source(made: Run, spec: RunSpec, source: Source, environ: Mapping[str, s
     if source is not None:
         dest = spec.opdef.sourcecode.dest
         entries = copy_source(source.root, source.selection.files, made.path, dest)
-    manifest.write_manifest(path, entries)
+    others = [e for e in manifest.read_manifest(path) if e.kind != "s"]
+    manifest.write_manifest(path, [*entries, *others])
     attrs.write_new_attrs(made.guild_dir, {"sourcecode_digest": source_digest(made.path, entries)})
     if source is not None and spec.opdef.project_dir:
         commit = vcs_commit(Path(spec.opdef.project_dir), environ)

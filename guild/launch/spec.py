@@ -1,12 +1,12 @@
 """RunSpec: the complete, frozen description of a run. `build` is pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from guild.launch.command import cmd_flags_to_attr, flag_env, render_command
 from guild.launch.label import render_label
-from guild.ops.flags import Assignment
+from guild.ops.flags import Assignment, with_undefined
 from guild.ops.opdef import OpDef
 
 STOP_GRACE = 30.0  # seconds between SIGTERM and SIGKILL
@@ -58,6 +58,7 @@ class RunSpec:
 
 def build(opdef: OpDef, flags: Assignment, request: RunRequest, place: Place) -> RunSpec:
     """Compile an operation and its flags to what will be run."""
+    opdef = replace(opdef, flags=with_undefined(opdef.flags, flags.values))
     template = label_template(opdef, request)
     variables = {
         "python_exe": place.python_exe,

@@ -68,7 +68,7 @@ def start(
     try:
         command, made = _compile(store, run, lease, starter, options)
         lease = lifecycle.begin(run, lease, store.clock.now())
-    except (GuildError, OSError) as e:
+    except Exception as e:  # whatever is wrong with a damaged run, it must not stay pending
         lifecycle.fail(store, run, f"cannot be started: {e}", 1)
         return Started(1, f"cannot be started: {e}")
     if orders.stop or orders.interrupt:
@@ -138,7 +138,11 @@ class _Execution:
     options: Options
 
     def execute(self) -> Started:
-        lifecycle.mark_started(self.run, self.lease, self.store.clock.now())
+        try:
+            lifecycle.mark_started(self.run, self.lease, self.store.clock.now())
+        except OSError as e:
+            lifecycle.fail(self.store, self.run, f"cannot be started: {e}", 1)
+            return Started(1, f"cannot be started: {e}")
         try:
             child = process.fork_waiting(self.command)
         except OSError as e:
@@ -306,7 +310,15 @@ def execute_claimed(home: Home, run_dir: Path, token: str, gpus: str | None) -> 
             lease = lifecycle.take_over(held, run, token, this_process())
     except (GuildError, OSError):
         return EXIT_NOT_MINE
-    return start(store, run, lease, dict(os.environ), Options(gpus=gpus), orders).exit_status & 0xFF
+
+    files.remove_file(run.guild_dir / layout.SUPERVISOR_LOG)
+
+    def warn(text: str) -> None:
+        with open(run.guild_dir / layout.SUPERVISOR_LOG, "a", encoding="utf-8") as f:
+            f.write(text + "\n")
+
+    options = Options(gpus=gpus, warn=warn)
+    return start(store, run, lease, dict(os.environ), options, orders).exit_status & 0xFF
 
 
 def _import_ahead() -> None:

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
 from guild.errors import GuildfileError
 
 T = TypeVar("T")
+Where = tuple[str | int, ...]
 
 # Defaults for what is absent.
 NO_TEXTS: tuple[str, ...] = ()
@@ -20,61 +21,64 @@ class Faults:
     """What is wrong with a file; lines are looked up when they are shown."""
 
     path: Path
-    found: list[tuple[tuple[str, ...], str]] = field(default_factory=list)
+    found: list[tuple[Where, str]] = field(default_factory=list)
 
-    def add(self, where: tuple[str, ...], text: str) -> None:
+    def add(self, where: Where, text: str) -> None:
         self.found.append((where, text))
+
+    def error(self) -> GuildfileError:
+        """The error that names them all, one a line."""
+        return GuildfileError("\n".join(describe(self.path, where, text) for where, text in self.found))
 
     def raise_any(self) -> None:
         if self.found:
-            lines = Lines(self.path)
-            raise GuildfileError("\n".join(lines.describe(where, text) for where, text in self.found))
+            raise self.error()
 
 
-class Lines:
-    """The lines of a file's entries; the file is read again, by the composer, only to report a fault."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._root: Any = None
-
-    def describe(self, where: tuple[str, ...], text: str) -> str:
-        line = self._line(where)
-        at = f"{self._path}:{line}" if line else str(self._path)
-        return f"error in {at}: {'.'.join(where)}: {text}" if where else f"error in {at}: {text}"
-
-    def _line(self, where: tuple[str, ...]) -> int:
-        import yaml
-
-        if self._root is None:
-            try:
-                self._root = yaml.compose(self._path.read_text("utf-8"), Loader=yaml.SafeLoader)
-            except (OSError, ValueError, yaml.YAMLError):
-                return 0
-        node, line = self._root, 0
-        for part in where:
-            node, line = _child(node, part, line)
-            if node is None:
-                break
-        return line
+def describe(path: Path, where: Where, text: str) -> str:
+    """`error in PATH:LINE: train.flags.lr.type: what is wrong`."""
+    line = _line(path, where)
+    at = f"{path}:{line}" if line else str(path)
+    name = _name(where)
+    return f"error in {at}: {name}: {text}" if name else f"error in {at}: {text}"
 
 
-def _child(node: Any, part: str, line: int) -> tuple[Any, int]:
+def _name(where: Where) -> str:
+    """`item 2.operations.train` counts the items of a list from 1."""
+    return ".".join(f"item {part + 1}" if isinstance(part, int) else part for part in where)
+
+
+def _line(path: Path, where: Where) -> int:
+    """The line of an entry, from 1, or of the last one above it that is found. The file is read again, by
+    the composer, only to report a fault."""
     import yaml
 
-    if isinstance(node, yaml.MappingNode):
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        node: Any = yaml.compose(path.read_bytes(), Loader=loader)
+    except (OSError, ValueError, yaml.YAMLError):
+        return 0
+    line = 0
+    for part in where:
+        found = _child(node, part)
+        if found is None:
+            break
+        node, line = found
+    return line
+
+
+def _child(node: Any, part: str | int) -> tuple[Any, int] | None:
+    """The node of a key, or of an item by its number or its `model`, and its line."""
+    if node.id == "mapping":
         for key, value in node.value:
             if key.value == part:
                 return value, key.start_mark.line + 1
-    if isinstance(node, yaml.SequenceNode):
+    if node.id == "sequence":
         for index, item in enumerate(node.value):
-            if part == str(index):
+            models = [v.value for k, v in item.value if k.value == "model"] if item.id == "mapping" else []
+            if part in (index, *models):
                 return item, item.start_mark.line + 1
-            if isinstance(item, yaml.MappingNode) and any(
-                k.value == "model" and getattr(v, "value", None) == part for k, v in item.value
-            ):
-                return item, item.start_mark.line + 1
-    return None, line
+    return None
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ class Entry:
     """One mapping of a guildfile and where it is."""
 
     data: Mapping[str, Any]
-    where: tuple[str, ...]
+    where: Where
     faults: Faults
 
     def get(self, name: str, read: Callable[[Any], T], default: T) -> T:
@@ -97,37 +101,62 @@ class Entry:
             self.faults.add((*self.where, name), str(e))
             return default
 
-    def child(self, name: str, value: Any) -> "Entry | None":
-        """An entry below this one; a fault where it is no mapping."""
-        where = (*self.where, name)
-        if value is None:
-            return Entry({}, where, self.faults)
-        if not isinstance(value, Mapping):
-            self.faults.add(where, f"expected a mapping, got {show(value)}")
-            return None
-        return Entry({str(k): v for k, v in value.items()}, where, self.faults)
+    def maybe(self, name: str, read: Callable[[Any], T]) -> T | None:
+        """As `get`; None where it is absent or null."""
+        found: T | None = self.get(name, read, None)
+        return found
 
-    def unknown(self, known: Iterable[str]) -> list[str]:
-        """A warning for each attribute that nobody knows."""
+    def child(self, name: str, value: Any) -> "Entry | None":
+        """An entry below this one, empty for null; a fault where it is no mapping."""
+        return entry_of(value, (*self.where, name), self.faults)
+
+    def unknown(self, known: Iterable[str], *, near_only: bool = False) -> list[str]:
+        """A warning for each attribute that nobody knows; with `near_only` for those that resemble one."""
         names = sorted(known)
         texts = []
         for name in self.data:
-            if name not in names:
-                near = get_close_matches(name, names, 1)
-                hint = f" (did you mean '{near[0]}'?)" if near else ""
-                texts.append(f"{'.'.join(self.where)}: unknown attribute '{name}'{hint}")
+            if name in names:
+                continue
+            near = nearest(name, names)
+            if near or not near_only:
+                hint = f" (did you mean '{near}'?)" if near else ""
+                texts.append(f"{_name((*self.where, name))}: unknown attribute '{name}'{hint}")
         return texts
 
 
+def entry_of(value: Any, where: Where, faults: Faults) -> Entry | None:
+    """A mapping with names for its keys as an Entry; else None, and a fault."""
+    if value is None:
+        return Entry({}, where, faults)
+    try:
+        return Entry(mapping(value), where, faults)
+    except ValueError as e:
+        faults.add(where, str(e))
+        return None
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    from difflib import get_close_matches
+
+    found = get_close_matches(name, list(names), 1, 0.7)
+    return found[0] if found else None
+
+
 def show(value: Any) -> str:
+    if value is None:
+        return "nothing"
     text = repr(value)
     return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
 
 
+# What values may be. Each returns the value, or raises ValueError with what was expected.
+
+
 def text(value: Any) -> str:
+    """A text; numbers and dates are taken as they are written."""
     if isinstance(value, str):
         return value
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float | date):
         raise ValueError(f"expected a text, got {show(value)}")
     return str(value)
 
@@ -149,32 +178,42 @@ def texts(value: Any) -> tuple[str, ...]:
     return tuple(text(v) for v in value) if isinstance(value, list) else (text(value),)
 
 
-def text_map(value: Any) -> Mapping[str, Any]:
+def mapping(value: Any) -> Mapping[str, Any]:
+    """A mapping from names. YAML reads `on`, `off`, `yes`, `no` and numbers as values: they need quotes."""
     if not isinstance(value, Mapping):
         raise ValueError(f"expected a mapping, got {show(value)}")
-    return {str(k): "" if v is None else _env_text(v) for k, v in value.items()}
+    for key in value:
+        if not isinstance(key, str):
+            raise ValueError(f"expected a text for a name, got {show(key)} (put it in quotes)")
+    return value
+
+
+def env(value: Any) -> Mapping[str, str]:
+    """Environment variables: `yes` is 1; `no` and null are empty."""
+    return {name: _env_text(v) for name, v in mapping(value).items()}
+
+
+def encoding(value: Any) -> Mapping[str, str]:
+    """From values, written as Guild shows them, to texts."""
+    from guild.ops.flag_values import format_value
+
+    if not isinstance(value, Mapping):
+        raise ValueError(f"expected a mapping, got {show(value)}")
+    return {k if isinstance(k, str) else format_value(k): _env_text(v) for k, v in value.items()}
 
 
 def _env_text(value: Any) -> str:
-    if isinstance(value, bool):
+    if value is None or isinstance(value, bool):
         return "1" if value else ""
     return text(value)
-
-
-def mapping(value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise ValueError(f"expected a mapping, got {show(value)}")
-    return {str(k): v for k, v in value.items()}
 
 
 def one_of(*allowed: str) -> Callable[[Any], str]:
     def read(value: Any) -> str:
         if value not in allowed:
-            raise ValueError(f"expected one of {', '.join(allowed)}; got {show(value)}")
+            near = nearest(value, allowed) if isinstance(value, str) else None
+            hint = f" (did you mean '{near}'?)" if near else ""
+            raise ValueError(f"expected one of {', '.join(allowed)}, got {show(value)}{hint}")
         return str(value)
 
     return read
-
-
-def anything(value: Any) -> Any:
-    return value

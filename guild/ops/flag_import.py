@@ -1,26 +1,27 @@
-"""Flags of a Python script: from its global variables (by reading it) or its argparse options (by running it
-with `--help` in a child). What was found is kept under `cache/import-flags2` while the script stays as it is.
+"""Flags of a Python script: from its global variables (by reading it) or its options (by running it with
+`--help` in a child). What was found is kept under `cache/import-flags2` while its files stay as they are.
 """
 
 import json
 import os
-import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from guild.base import files
 from guild.ops.opdef import Choice, FlagDef
 
-_VERSION = 3
-_TIME_LIMIT = 60
-_TYPES = {"int": "int", "float": "float", "str": "string", "bool": "boolean"}
+_VERSION = 4
+_DIRECTORY = "import-flags2"
 
 
 @dataclass(frozen=True)
 class ImportedFlags:
-    """`dest` is where the script takes its flags: `globals`, `args` or `args:click`."""
+    """`dest` is where the script takes its flags: `globals`, `args`, `args:click`, or what was asked for.
+
+    `refreshed`: the script was run to find out, which took a moment.
+    """
 
     flags: tuple[FlagDef, ...] = ()
     dest: str = "globals"
@@ -37,243 +38,146 @@ def import_flags(
     cache: Path | None,
     environ: Mapping[str, str],
     project_dir: Path | None = None,
+    root: Path | None = None,
+    module: str = "",
+    explicit: bool = True,
 ) -> ImportedFlags:
-    """The flags of `script`; `dest` as the guildfile has it, else by what the script imports.
+    """The flags of `script`, run with `base_args`; `dest` as the guildfile has it, else by what it imports.
 
-    Never fails: what cannot be imported gives a warning and no flags.
+    `module` is its dotted name below `root` (default: the script's directory), if it runs as a module;
+    existing relative paths among the defaults, seen from `project_dir` (default: `root`), become absolute.
+    A script that imports neither argparse nor click is run only if the import is `explicit`. Never fails:
+    what cannot be imported gives a warning and no flags.
     """
-    if dest == "none":
+    if dest is not None and dest.partition(":")[0] in ("none", "config"):
         return ImportedFlags(dest=dest)
-    try:
-        source, info = files.read_regular(script), os.stat(script)
-    except OSError as e:
-        return ImportedFlags(dest=dest or "args", warnings=(_cannot(script, str(e.strerror or e)),))
+    root = root or script.parent
+    project_dir = project_dir or root
     key = {
         "version": _VERSION, "script": str(script), "args": list(base_args), "python": python_exe,
-        "dest": dest, "mtime": info.st_mtime_ns, "size": info.st_size,
+        "dest": dest, "module": module, "root": str(root), "explicit": explicit,
     }  # fmt: skip
-    entry = _entry(cache, key)
-    known = _read_cache(entry, key) if environ.get("NO_IMPORT_FLAGS_CACHE") != "1" else None
-    if known is not None:
-        return known
-    found = _import(script, source, base_args, dest, python_exe, environ, project_dir or script.parent)
-    if entry is not None and not found.warnings:
-        _write_cache(entry, key, found)
-    return found
+    entry = _entry(cache, key) if environ.get("NO_IMPORT_FLAGS_CACHE") != "1" else None
+    found = _read_cache(entry, key)
+    if found is None:
+        before = _stamps([str(script)])
+        where = _Where(script, module, tuple(base_args), root, project_dir, python_exe, environ)
+        found, sources = _import(where, dest, explicit)
+        if entry is not None and not found.warnings:
+            stamps = {**_stamps(sources), **before}
+            _write_cache(entry, key, found, stamps)
+    return replace(found, flags=tuple(_with_path(f, project_dir) for f in found.flags))
 
 
-def _cannot(script: Path, why: str) -> str:
-    return f"cannot import flags from {script}: {why}"
-
-
-def _import(
-    script: Path,
-    source: bytes,
-    base_args: Sequence[str],
-    dest: str | None,
-    python_exe: str,
-    environ: Mapping[str, str],
-    project_dir: Path,
-) -> ImportedFlags:
-    import ast
+def detect_dest(script: Path) -> str:
+    """Where a script takes its flags, without looking for any; `args` for one that cannot be read."""
+    from guild.ops import flag_globals
 
     try:
-        tree = ast.parse(source, str(script))
-    except (SyntaxError, ValueError, RecursionError) as e:
-        return ImportedFlags(dest=dest or "globals", warnings=(_cannot(script, str(e)),))
-    kind = dest or _dest_of(tree)
-    if kind.startswith("args"):
-        flags, complaint = _from_argparse(script, base_args, python_exe, environ, project_dir)
-        if kind == "args:click":
-            flags, complaint = (), "click commands are not supported yet"
-        warnings = (_cannot(script, complaint),) if complaint else ()
-        return ImportedFlags(flags, kind, warnings, refreshed=True)
-    return ImportedFlags(tuple(_from_globals(tree, kind, project_dir)), kind, refreshed=False)
-
-
-def _dest_of(tree: Any) -> str:
-    import ast
-
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names.update(alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.add(node.module.partition(".")[0])
-    if "argparse" in names:
+        source = files.read_regular(script)
+        if b"argparse" not in source and b"click" not in source:
+            return "globals"
+        return flag_globals.dest_of(flag_globals.parse(source, str(script)))
+    except (OSError, flag_globals.NoFlags):
         return "args"
-    return "args:click" if "click" in names else "globals"
 
 
-# Globals.
+def cannot_import(what: Path | str, why: str) -> str:
+    """The warning."""
+    return f"cannot import flags from {what}: {why}"
 
 
-def _from_globals(tree: Any, dest: str, project_dir: Path) -> list[FlagDef]:
-    """Each first assignment of a plain value at the top level. The value is the default, and its type the
-    flag's; lists become blank-joined texts that are split again."""
-    import ast
+@dataclass(frozen=True)
+class _Where:
+    """A script and how it is run."""
 
-    values: dict[str, Any] = {}
-    for node in tree.body:
-        if not isinstance(node, ast.Assign):
-            continue
+    script: Path
+    module: str
+    args: tuple[str, ...]
+    root: Path
+    project_dir: Path
+    python_exe: str
+    environ: Mapping[str, str]
+
+
+def _import(where: _Where, dest: str | None, explicit: bool) -> tuple[ImportedFlags, Iterable[str]]:
+    """The flags, and the source files besides the script that they depend on."""
+    from guild.ops import flag_globals
+
+    def failed(kind: str, why: str, refreshed: bool = False) -> tuple[ImportedFlags, Iterable[str]]:
+        return ImportedFlags((), kind, (cannot_import(where.script, why),), refreshed), ()
+
+    try:
+        tree = flag_globals.parse(files.read_regular(where.script), str(where.script))
+    except OSError as e:
+        return failed(dest or "args", e.strerror or str(e))
+    except flag_globals.NoFlags as e:
+        return failed(dest or "args", str(e))
+    by_imports = flag_globals.dest_of(tree)
+    kind = dest or by_imports
+    if kind not in ("args", "args:click"):
         try:
-            value = ast.literal_eval(node.value)
-        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-            value = _namespace_value(node.value)
-            if value is None:
-                continue
-        for target in node.targets:
-            if isinstance(target, ast.Name) and not target.id.startswith("_"):
-                values.setdefault(target.id, value)
-    kind, _, variable = dest.partition(":")
-    if kind in ("global", "dict", "namespace"):
-        nested = values.get(variable)
-        values = _flatten(nested) if isinstance(nested, dict) else {}
-    return [f for f in (_global_flag(n, v, project_dir) for n, v in values.items()) if f is not None]
+            return ImportedFlags(tuple(flag_globals.global_flags(tree, kind)), kind), ()
+        except flag_globals.NoFlags as e:
+            return failed(kind, str(e))
+    if by_imports == "globals" and not explicit:
+        return ImportedFlags(dest=kind), ()  # it may do anything but parse its arguments
+    try:
+        return _from_options(where, kind)
+    except flag_globals.NoFlags as e:
+        return failed(kind, str(e), refreshed=True)
 
 
-def _namespace_value(node: Any) -> dict[str, Any] | None:
-    """`SimpleNamespace(a=1)` as a mapping."""
-    import ast
+def _from_options(where: _Where, kind: str) -> tuple[ImportedFlags, Iterable[str]]:
+    from guild.ops.flag_options import ask
 
-    if not isinstance(node, ast.Call) or node.args:
-        return None
-    name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-    if name != "SimpleNamespace":
-        return None
-    found = {}
-    for keyword in node.keywords:
-        try:
-            found[str(keyword.arg)] = ast.literal_eval(keyword.value)
-        except (ValueError, TypeError, SyntaxError):
-            nested = _namespace_value(keyword.value)
-            if nested is not None:
-                found[str(keyword.arg)] = nested
-    return found
-
-
-def _flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in nested.items():
-        if isinstance(value, dict):
-            flat.update(_flatten(value, f"{prefix}{name}."))
-        else:
-            flat[f"{prefix}{name}"] = value
-    return flat
+    beside = [] if where.module else [where.script.parent]
+    options = ask(
+        "click" if kind == "args:click" else "argparse",
+        where.script,
+        where.module,
+        where.args,
+        path=[*beside, where.root],
+        python_exe=where.python_exe,
+        environ=where.environ,
+        cwd=where.project_dir,
+    )
+    below = (f"{where.root}{os.sep}", f"{where.project_dir}{os.sep}")
+    sources = [f for f in options.files if f.startswith(below) and "site-packages" not in f]
+    return ImportedFlags(options.flags, kind, refreshed=True), sources
 
 
-def _global_flag(name: str, value: Any, project_dir: Path) -> FlagDef | None:
-    if isinstance(value, bool):
-        return FlagDef(name, default=value, type="boolean")
-    if isinstance(value, int | float):
-        return FlagDef(name, default=value, type="number")
-    if isinstance(value, str):
-        return FlagDef(name, default=_absolute(value, project_dir), type="string")
-    if isinstance(value, list):
-        return FlagDef(name, default=" ".join(str(v) for v in value), arg_split=True)
-    return FlagDef(name) if value is None else None
-
-
-def _absolute(value: str, project_dir: Path) -> str:
+def _with_path(flag: FlagDef, project_dir: Path) -> FlagDef:
     """A default that is an existing relative path, seen from the project, holds in the run directory too."""
-    if "/" not in value or value.startswith("/"):
-        return value
+    value = flag.default
+    if not isinstance(value, str) or "/" not in value or value.startswith("/") or flag.arg_split:
+        return flag
     try:
         path = project_dir / value
-        return os.path.abspath(path) if path.exists() else value
+        return replace(flag, default=os.path.abspath(path)) if path.exists() else flag
     except (OSError, ValueError):
-        return value
-
-
-# argparse.
-
-
-def _from_argparse(
-    script: Path,
-    base_args: Sequence[str],
-    python_exe: str,
-    environ: Mapping[str, str],
-    project_dir: Path,
-) -> tuple[tuple[FlagDef, ...], str]:
-    """(flags, '' or why there are none)."""
-    import subprocess
-
-    child = str(Path(__file__).with_name("_import_argparse.py"))
-    with tempfile.TemporaryDirectory(prefix="guild-flags-") as scratch:
-        result = Path(scratch, "flags.json")
-        try:
-            done = subprocess.run(
-                [python_exe, child, str(result), str(script), *base_args],
-                cwd=project_dir,
-                env={**environ, "PYTHONDONTWRITEBYTECODE": "1"},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=_TIME_LIMIT,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return (), f"it did not parse its arguments within {_TIME_LIMIT} seconds"
-        except OSError as e:
-            return (), f"{python_exe}: {e.strerror or e}"
-        try:
-            described = json.loads(result.read_text())
-        except (OSError, ValueError):
-            last = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            if done.returncode == 0:
-                return (), ""  # it never parses arguments
-            return (), last[-1] if last else f"it ended with {done.returncode}"
-    return tuple(_argparse_flag(d, project_dir) for d in described), ""
-
-
-def _argparse_flag(action: Mapping[str, Any], project_dir: Path) -> FlagDef:
-    name, kind, default = action["name"], action["kind"], action["default"]
-    description = " ".join(str(action["help"] or "").split())
-    if kind in ("_StoreTrueAction", "_StoreFalseAction", "BooleanOptionalAction"):
-        return _switch(action, name, kind, default, description)
-    split = action["nargs"] in ("+", "*") or isinstance(action["nargs"], int)
-    if isinstance(default, list):
-        default = " ".join(str(v) for v in default)
-    elif isinstance(default, str):
-        default = _absolute(default, project_dir)
-    elif not isinstance(default, int | float | type(None)):
-        default = str(default)
-    return FlagDef(
-        name,
-        default=default,
-        description=description,
-        type=None if split else _TYPES.get(str(action["type"])),
-        required=action["required"],
-        choices=tuple(Choice(c) for c in action["choices"] or ()),
-        arg_split=True if split else None,
-    )
-
-
-def _switch(action: Mapping[str, Any], name: str, kind: str, default: Any, description: str) -> FlagDef:
-    """An option without a value: it is given iff the flag has the value of `arg_switch`."""
-    switch, arg_name = kind != "_StoreFalseAction", None
-    if kind == "BooleanOptionalAction" and default:
-        switch, arg_name = False, action["options"][-1][2:]
-    return FlagDef(
-        name,
-        default=bool(default) if default is not None else not switch,
-        description=description,
-        type="boolean",
-        choices=(Choice(True), Choice(False)),
-        arg_switch=switch,
-        has_arg_switch=True,
-        arg_name=arg_name,
-    )
+        return flag
 
 
 # The cache.
 
 
+def _stamps(paths: Iterable[str]) -> dict[str, list[int]]:
+    """Time of change (ns) and size of each file that is there."""
+    found = {}
+    for path in paths:
+        try:
+            info = os.stat(path)
+        except OSError:
+            continue
+        found[path] = [info.st_mtime_ns, info.st_size]
+    return found
+
+
 def _entry(cache: Path | None, key: Mapping[str, Any]) -> Path | None:
     if cache is None:
         return None
-    name = "\0".join([key["script"], key["python"], str(key["dest"]), *key["args"]])
-    return cache / "import-flags2" / files.md5_bytes(name.encode("utf-8", "surrogateescape"))
+    return cache / _DIRECTORY / files.md5_bytes(json.dumps(key, sort_keys=True).encode())
 
 
 def _read_cache(entry: Path | None, key: Mapping[str, Any]) -> ImportedFlags | None:
@@ -281,20 +185,23 @@ def _read_cache(entry: Path | None, key: Mapping[str, Any]) -> ImportedFlags | N
         return None
     try:
         data = json.loads(files.read_regular(entry))
-        if data["key"] != key:
+        stamps: dict[str, list[int]] = data["files"]
+        if data["key"] != key or not stamps or _stamps(stamps) != stamps:
             return None
         flags = tuple(
             FlagDef(**{**f, "choices": tuple(Choice(**c) for c in f["choices"])}) for f in data["flags"]
         )
         return ImportedFlags(flags, data["dest"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
-def _write_cache(entry: Path, key: Mapping[str, Any], found: ImportedFlags) -> None:
-    data = {"key": dict(key), "dest": found.dest, "flags": [asdict(f) for f in found.flags]}
+def _write_cache(
+    entry: Path, key: Mapping[str, Any], found: ImportedFlags, stamps: Mapping[str, list[int]]
+) -> None:
+    flags = [asdict(f) for f in found.flags]
     try:
-        text = json.dumps(data)
+        text = json.dumps({"key": key, "dest": found.dest, "files": stamps, "flags": flags})
         os.makedirs(entry.parent, exist_ok=True)
         files.write_whole(entry, text.encode())
     except (OSError, ValueError, TypeError):

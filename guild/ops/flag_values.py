@@ -133,6 +133,7 @@ def _is_plain(value: Any) -> bool:
 _QUOTED_START = re.compile(r"""[\[\]{},#&*!|>'"%@`]|[-?:](\s|$)""")
 _QUOTED_INSIDE = re.compile(r":(\s|$)|\s#|^\s|\s$")
 _NUMBER_LIKE = re.compile(r"[-+]?[0-9][0-9_]*(?:[:.][0-9_]+)*")
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _MAX_PATH = 20  # characters of a path in a label
 
 
@@ -160,16 +161,22 @@ def _format_float(value: float) -> str:
 
 
 def _format_text(text: str) -> str:
-    if any(not c.isprintable() for c in text):
-        import json
-
-        return json.dumps(text, ensure_ascii=False)
+    if not text.isprintable():
+        return '"' + "".join(_escaped(c) for c in text) + '"'
     if _needs_quotes(text):
         return "'" + text.replace("'", "''") + "'"
     if " " not in text:
         return text
     quote = '"' if "'" in text else "'"
     return quote + text + quote if quote not in text else "'" + text.replace("'", "''") + "'"
+
+
+def _escaped(char: str) -> str:
+    """A character within YAML's double quotes."""
+    if char in _ESCAPES or char.isprintable():
+        return _ESCAPES.get(char, char)
+    number = ord(char)
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
 def _needs_quotes(text: str) -> bool:

@@ -1,10 +1,9 @@
-"""guild.yml: plain data -> models and OpDefs.
+"""guild.yml: plain data -> models, and the operations in them.
 
-The file's form is read at once; an operation only when it is asked for, so that one that is wrong does not
-break the others.
+The file's form is read at once; an operation (`operation.py`) only when it is asked for, so that one that is
+wrong does not break the others.
 """
 
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,29 +12,23 @@ from typing import Any
 from guild.base import files, yamlio
 from guild.errors import GuildError, GuildfileError, OperationNotFound
 from guild.ops import coerce
-from guild.ops.coerce import Entry, Faults
-from guild.ops.guildfile_flags import read_flag, read_source_rules
-from guild.ops.opdef import FLAG_ARGS, FlagDef, OpDef, SourceRules
-from guild.ops.opref import OpRef
+from guild.ops.coerce import Entry, Faults, Where
+from guild.ops.found import Found
+from guild.ops.operation import operation_warnings, read_operation
 
-PLUGINS = ("cpu", "disk", "memory", "perf")
-_OP_ATTRS = (
-    "main", "exec", "description", "default", "label", "tags", "env", "env-secrets", "flags", "flags-import",
-    "flags-import-skip", "flags-dest", "default-flag-arg-skip", "sourcecode", "output-scalars", "objective",
-    "run-attrs", "python-requires", "pip-freeze", "plugins", "delete-on-success", "compare", "python-path",
-    "handle-keyboard-interrupt", "default-max-trials", "can-stage-trials", "stoppable", "publish", "name",
-)  # fmt: skip
-_OP_LATER = ("steps", "requires", "notebook", "optimizer", "optimizers", "flag-encoder", "$include")
 _MODEL_ATTRS = (
     "model", "description", "default", "operations", "sourcecode", "flags", "references", "extra", "plugins",
+    "python-requires", "resources",
 )  # fmt: skip
-_MODEL_LATER = ("extends", "params", "operation-defaults", "resources", "python-requires")
+_MODEL_LATER = ("extends", "params", "operation-defaults")
+# Items of a list that hold no operation of their own.
 _ITEMS_LATER = ("config", "package", "include")
+_ITEMS = ("model", *_ITEMS_LATER)
 
 
 @dataclass(frozen=True)
 class OpSummary:
-    """An operation as `guild operations` lists it."""
+    """An operation as `guild operations` lists it: `op` or `model:op`."""
 
     name: str
     description: str
@@ -43,32 +36,24 @@ class OpSummary:
 
 
 @dataclass(frozen=True)
-class ImportSpec:
-    """Which flags of the script an operation takes: all, those of a list, or those defined under `flags`."""
-
-    all: bool = False
-    names: tuple[str, ...] | None = None
-    skip: tuple[str, ...] = ()
-    python_path: tuple[str, ...] = ()
-    dest: str | None = None
-    script: str | None = None  # the module that `main` names
-
-
-@dataclass(frozen=True)
-class Found:
-    """An operation as the guildfile has it, before its script's flags are added."""
-
-    opdef: OpDef
-    imports: ImportSpec
-    warnings: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Model:
+    """Operations by name, as plain data. `name` is empty for those that belong to no model."""
+
     name: str
-    entry: Entry
+    attrs: Entry
     operations: Mapping[str, Any]
+    at: Where  # of the operations, in the file
     default: bool = False
+
+    @property
+    def shown(self) -> str:
+        return f"model '{self.name}'" if self.name else "this project"
+
+    def default_op(self) -> str | None:
+        """The operation with `default: yes`, else the only one whose name does not begin with `_`."""
+        marked = [name for name, data in self.operations.items() if _is_default(data)]
+        visible = [name for name in self.operations if not name.startswith("_")]
+        return marked[0] if marked else visible[0] if len(visible) == 1 else None
 
 
 @dataclass(frozen=True)
@@ -76,80 +61,122 @@ class Guildfile:
     path: Path
     version: str  # md5 of the bytes, as oprefs have it
     models: tuple[Model, ...]
+    left_out: tuple[str, ...] = ()  # what this version does not read, for hints
 
-    def operations(self, hidden: bool = False) -> Iterator[OpSummary]:
-        """The operations, in the file's order; names that begin with `_` are hidden ones."""
-        for model in self.models:
-            for name, data in model.operations.items():
-                if hidden or not name.startswith("_"):
-                    full = f"{model.name}:{name}" if model.name else name
-                    yield OpSummary(full, _summary(data), _is_default(data))
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Attributes that nobody knows, of the whole file."""
+        return tuple(
+            warning
+            for model in self.models
+            for warning in (
+                *self._model_warnings(model),
+                *(w for op, data in model.operations.items() for w in self._op_warnings(model, op, data)),
+            )
+        )
+
+    def operations(self, hidden: bool = False) -> list[OpSummary]:
+        """The operations, in the file's order; those whose names begin with `_` only with `hidden`."""
+        return [
+            OpSummary(f"{m.name}:{name}" if m.name else name, _summary(data), _is_default(data))
+            for m in self.models
+            for name, data in m.operations.items()
+            if hidden or not name.startswith("_")
+        ]
 
     def find(self, model_name: str | None, op_name: str | None) -> Found:
-        """The operation of this name; without a name the default one. Raises OperationNotFound,
-        GuildfileError for an operation that is wrong."""
+        """The operation of this name; without a name the default one.
+
+        Raises OperationNotFound; GuildfileError for an operation that is wrong; GuildError for one that
+        needs what is not supported yet.
+        """
         model = self._model(model_name, op_name)
-        name = op_name or _default_op(model)
-        if name not in model.operations:
-            where = f"model '{model.name}'" if model.name else "this project"
+        name = op_name or model.default_op()
+        if name is None:
             raise OperationNotFound(
-                f"operation '{name}' is not defined for {where}", "Try 'guild operations' for a list."
+                f"a default operation is not defined for {model.shown}", self._hint(model, "")
             )
-        return _read_operation(self, model, name)
+        if name not in model.operations:
+            raise OperationNotFound(
+                f"operation '{name}' is not defined for {model.shown}", self._hint(model, name)
+            )
+        for attr in _MODEL_LATER:
+            if model.attrs.data.get(attr):
+                at = ".".join(str(part) for part in (*model.attrs.where, attr))
+                raise GuildError(f"{self.path.name}: {at}: '{attr}' is not supported yet")
+        faults = Faults(self.path)
+        attrs = Entry(model.attrs.data, model.attrs.where, faults)
+        data = model.operations[name]
+        entry = coerce.entry_of({"main": data} if isinstance(data, str) else data, (*model.at, name), faults)
+        if entry is None:
+            raise faults.error()
+        found = read_operation(self.path, self.version, model.name, attrs, name, entry)
+        faults.raise_any()
+        warnings = (*self._model_warnings(model), *self._op_warnings(model, name, data))
+        return replace(found, warnings=(*warnings, *found.warnings))
 
     def _model(self, name: str | None, op: str | None) -> Model:
+        """Of the given models: the only one whose name contains `name`, else the one that is called so."""
         if name is None:
             return self._default_model(op)
         matching = [m for m in self.models if name in m.name]
-        if len(matching) == 1:
-            return matching[0]
         exact = [m for m in matching if m.name == name]
-        if exact:
-            return exact[0]
+        if len(matching) == 1 or exact:
+            return (exact or matching)[0]
         if matching:
+            names = "\n".join(f"  {m.name}" for m in matching)
             raise OperationNotFound(
                 f"there are multiple models that match '{name}'",
-                "They are: " + ", ".join(m.name for m in matching),
+                f"Try specifying one of the following:\n{names}",
             )
-        raise OperationNotFound(f"cannot find operation {name}:{op or ''}")
+        raise OperationNotFound(f"cannot find operation {name}:{op or ''}", self._hint(None, ""))
 
     def _default_model(self, op: str | None) -> Model:
         chosen = [m for m in self.models if m.default] or [m for m in self.models if not m.name]
         if len(self.models) == 1:
             chosen = list(self.models)
-        if not chosen:
-            raise OperationNotFound(
-                f"cannot find operation {op}" if op else "cannot find a default operation",
-                "Name one with its model: MODEL:OPERATION.",
-            )
-        return chosen[0]
+        if chosen:
+            return chosen[0]
+        if op is None:
+            raise OperationNotFound("cannot find a default operation", self._hint(None, ""))
+        having = [f"{m.name}:{op}" for m in self.models if op in m.operations]
+        hint = f"Did you mean {' or '.join(having)}?\n" if having else ""
+        raise OperationNotFound(
+            f"cannot find operation {op}",
+            f"{hint}You may need to include a model in the form MODEL:OPERATION. {self._hint(None, '')}",
+        )
+
+    def _hint(self, model: Model | None, name: str) -> str:
+        near = coerce.nearest(name, model.operations) if model is not None and name else None
+        lines = [f"Did you mean '{near}'?"] if near else []
+        lines.append("Try 'guild operations' for a list of available operations.")
+        if self.left_out:
+            lines.append(f"Not supported yet, so left out: {', '.join(self.left_out)}.")
+        return "\n".join(lines)
+
+    def _model_warnings(self, model: Model) -> list[str]:
+        known = (*_MODEL_ATTRS, *_MODEL_LATER)
+        return [f"{self.path.name}: {text}" for text in model.attrs.unknown(known)]
+
+    def _op_warnings(self, model: Model, name: str, data: Any) -> list[str]:
+        return [f"{self.path.name}: {text}" for text in operation_warnings(data, (*model.at, name))]
 
 
 def _summary(data: Any) -> str:
-    if not isinstance(data, Mapping):
-        return ""
-    return str(data.get("description") or "").strip().split("\n")[0]
+    """The first line of the description."""
+    described = data.get("description") if isinstance(data, Mapping) else None
+    return str(described or "").strip().partition("\n")[0]
 
 
 def _is_default(data: Any) -> bool:
     return isinstance(data, Mapping) and data.get("default") is True
 
 
-def _default_op(model: Model) -> str:
-    marked = [name for name, data in model.operations.items() if _is_default(data)]
-    visible = [name for name in model.operations if not name.startswith("_")]
-    if marked:
-        return marked[0]
-    if len(visible) == 1:
-        return visible[0]
-    where = f"model '{model.name}'" if model.name else "this project"
-    raise OperationNotFound(
-        f"a default operation is not defined for {where}", "Try 'guild operations' for a list."
-    )
+# Reading.
 
 
 def load_guildfile(path: Path) -> Guildfile:
-    """Read a guildfile. Raises GuildfileError naming file and line."""
+    """Read a guildfile. Raises GuildfileError naming file and line of all that is wrong with its form."""
     try:
         content = files.read_regular(path)
     except OSError as e:
@@ -160,181 +187,65 @@ def load_guildfile(path: Path) -> Guildfile:
         at = f"{path}: line {e.line}" if e.line else str(path)
         raise GuildfileError(f"error in {at}: {e}") from None
     faults = Faults(path)
-    models = tuple(_models(data, faults))
+    left_out: list[str] = []
+    models = tuple(_models(data, faults, left_out))
     faults.raise_any()
-    return Guildfile(path, files.md5_bytes(content), models)
+    return Guildfile(path, files.md5_bytes(content), models, tuple(left_out))
 
 
-def _models(data: Any, faults: Faults) -> Iterator[Model]:
+def _models(data: Any, faults: Faults, left_out: list[str]) -> Iterator[Model]:
     if data is None:
         return
     if isinstance(data, Mapping):
-        if any(key in data for key in ("model", "config", "package", "include")):
-            data = [data]
-        else:
-            entry = Entry({str(k): v for k, v in data.items()}, (), faults)
-            yield Model("", entry, entry.data)
+        # An operation may be called `model`, too; it is a mapping then.
+        if not any(isinstance(data.get(key), str | list) for key in _ITEMS):
+            yield Model("", Entry({}, (), faults), _operations(data, (), faults, left_out), ())
             return
+        data = [data]
     if not isinstance(data, list):
         faults.add((), f"expected a mapping of operations or a list, got {coerce.show(data)}")
         return
+    names: set[str] = set()
     for index, item in enumerate(data):
-        model = _model_of(index, item, faults)
-        if model is not None:
+        model = _model_of(index, item, faults, left_out)
+        if model is not None and model.name in names:
+            faults.add((index,), f"duplicate model '{model.name}'")
+        elif model is not None:
+            names.add(model.name)
             yield model
 
 
-def _model_of(index: int, item: Any, faults: Faults) -> Model | None:
-    if not isinstance(item, Mapping):
-        faults.add((str(index),), f"expected a mapping, got {coerce.show(item)}")
+def _model_of(index: int, item: Any, faults: Faults, left_out: list[str]) -> Model | None:
+    attrs = coerce.entry_of(item, (index,), faults)
+    if attrs is None:
         return None
-    if any(key in item for key in _ITEMS_LATER):
-        return None  # nothing that can be run; what names it is refused where it is used
-    if "model" not in item and "operations" not in item:
-        faults.add((str(index),), "expected one of model, config, package, include")
+    kinds = [key for key in _ITEMS if key in attrs.data]
+    if len(kinds) > 1:
+        faults.add((index,), f"expected one of {', '.join(_ITEMS)}, got {' and '.join(kinds)}")
         return None
-    name = str(item.get("model") or "")
-    entry = Entry({str(k): v for k, v in item.items()}, (name,) if name else (), faults)
-    operations = entry.get("operations", coerce.mapping, coerce.NO_MAP)
-    return Model(name, entry, operations, entry.get("default", coerce.boolean, False))
+    if kinds and kinds[0] in _ITEMS_LATER:
+        # Of no concern to the operations of other items, unless they name it, which is refused there.
+        if kinds[0] == "include":
+            left_out.append("include")
+        return None
+    if not kinds and "operations" not in attrs.data:
+        faults.add((index,), f"expected one of {', '.join(_ITEMS)}")
+        return None
+    name = attrs.get("model", coerce.text, "")
+    attrs = Entry(attrs.data, (name,) if name else (index,), faults)
+    at = (*attrs.where, "operations")
+    operations = _operations(attrs.data.get("operations"), at, faults, left_out)
+    return Model(name, attrs, operations, at, attrs.get("default", coerce.boolean, False))
 
 
-def _read_operation(guildfile: Guildfile, model: Model, name: str) -> Found:
-    faults = Faults(guildfile.path)
-    data = model.operations[name]
-    where = (model.name, "operations", name) if model.name else (name,)
-    if isinstance(data, str):
-        data = {"main": data}
-    parent = Entry({}, where[:-1], faults)
-    entry = parent.child(name, data)
-    if entry is None:
-        faults.raise_any()
-        raise GuildfileError(f"error in {guildfile.path}: {name}")  # raise_any has raised
-    _refuse_later(guildfile.path, model, entry)
-    found = _operation(guildfile, model, name, entry)
-    faults.raise_any()
-    return found
-
-
-def _refuse_later(path: Path, model: Model, entry: Entry) -> None:
-    """What this version does not have must not be passed over in silence."""
-    for attrs, data, where in (
-        (_MODEL_LATER, model.entry.data, (model.name,)),
-        (_OP_LATER, entry.data, entry.where),
-    ):
-        for attr in attrs:
-            if model.name == "" and data is model.entry.data:
-                continue
-            if attr in data and data[attr] not in (None, [], {}):
-                raise GuildError(f"{path}: {'.'.join((*where, attr))}: '{attr}' is not supported yet")
-
-
-def _operation(guildfile: Guildfile, model: Model, name: str, entry: Entry) -> Found:
-    project = str(guildfile.path.parent)
-    main, command = _command(entry, name)
-    flags = _flags(entry)
-    rules = _source(model, entry)
-    dest = entry.get("flags-dest", coerce.text, None) if entry.data.get("flags-dest") else None
-    if dest is not None and dest.startswith("config:"):
-        raise GuildError(
-            f"{guildfile.path}: {'.'.join(entry.where)}.flags-dest: 'config:' is not supported yet"
-        )
-    opdef = OpDef(
-        opref=OpRef("guildfile", str(guildfile.path), guildfile.version, model.name, name),
-        opspec=f"{model.name}:{name}" if model.name else name,
-        cmd_args=command,
-        project_dir=project,
-        is_python=main is not None,
-        flags=flags,
-        flags_dest=dest or "args",
-        description=entry.get("description", coerce.text, ""),
-        default=entry.get("default", coerce.boolean, False),
-        label=entry.get("label", coerce.text, None) if entry.data.get("label") is not None else None,
-        tags=entry.get("tags", coerce.texts, coerce.NO_TEXTS),
-        env=entry.get("env", coerce.text_map, coerce.NO_MAP),
-        env_secrets=entry.get("env-secrets", coerce.texts, coerce.NO_TEXTS),
-        sourcecode=rules,
-        plugins=(*PLUGINS, "python_script") if main is not None else PLUGINS,
-        output_scalars=_output_scalars(entry),
-        objective=entry.data.get("objective"),
-        delete_on_success=entry.get("delete-on-success", coerce.boolean, False),
-        pip_freeze=entry.get("pip-freeze", coerce.boolean, True),
-        python_requires=entry.get("python-requires", coerce.text, None)
-        if entry.data.get("python-requires")
-        else None,
-        run_attrs=entry.get("run-attrs", coerce.mapping, coerce.NO_MAP),
-        handle_keyboard_interrupt=entry.get("handle-keyboard-interrupt", coerce.boolean, False),
-    )
-    imports = _import_spec(entry, dest, main)
-    warnings = entry.unknown((*_OP_ATTRS, *_OP_LATER))
-    if model.name:
-        warnings += model.entry.unknown((*_MODEL_ATTRS, *_MODEL_LATER))
-    return Found(opdef, imports, tuple(f"{guildfile.path.name}: {w}" for w in warnings))
-
-
-def _command(entry: Entry, name: str) -> tuple[str | None, tuple[str, ...]]:
-    """(module that `main` names, command template). `exec` wins over `main`."""
-    words = entry.get("exec", _words, coerce.NO_TEXTS)
-    if words:
-        return None, tuple(FLAG_ARGS if w == "${flag_args}" else w for w in words)
-    words = entry.get("main", _words, coerce.NO_TEXTS) or (name.replace("-", "_"),)
-    module = words[0][:-3] if words[0].endswith(".py") else words[0]
-    command = ("${python_exe}", "-um", "guild.op_main", module, *words[1:], "--", FLAG_ARGS)
-    return module, command
-
-
-def _words(value: Any) -> tuple[str, ...]:
-    if isinstance(value, list):
-        return tuple(coerce.text(v) for v in value)
-    try:
-        return tuple(shlex.split(coerce.text(value)))
-    except ValueError as e:
-        raise ValueError(f"cannot be split into words: {e}") from None
-
-
-def _flags(entry: Entry) -> tuple[FlagDef, ...]:
-    flags = []
-    parent = entry.child("flags", entry.data.get("flags"))
-    skip = entry.get("default-flag-arg-skip", coerce.boolean, False)
-    for name, data in (parent.data if parent else {}).items():
-        assert parent is not None
-        flag = read_flag(parent, name, data)
-        if flag is not None:
-            flags.append(replace(flag, arg_skip=True) if skip and flag.arg_skip is None else flag)
-    return tuple(flags)
-
-
-def _source(model: Model, entry: Entry) -> SourceRules:
-    """The model's rules, then the operation's."""
-    rules = SourceRules()
-    for owner in (model.entry, entry):
-        if owner is model.entry and not model.name:
-            continue
-        if "sourcecode" in owner.data:
-            rules = read_source_rules(owner, owner.data["sourcecode"], rules)
-    return rules
-
-
-def _output_scalars(entry: Entry) -> Any:
-    value = entry.data.get("output-scalars")
-    return [] if value is False else value
-
-
-def _import_spec(entry: Entry, dest: str | None, main: str | None) -> ImportSpec:
-    value = entry.data.get("flags-import")
-    skip = entry.get("flags-import-skip", coerce.texts, coerce.NO_TEXTS)
-    names: tuple[str, ...] | None = None
-    if value is False:
-        names = ()
-    elif isinstance(value, list):
-        names = entry.get("flags-import", coerce.texts, coerce.NO_TEXTS)
-    elif value not in (None, True, "all", "yes"):
-        entry.get("flags-import", coerce.one_of("all", "yes", "no"), "")
-    return ImportSpec(
-        all=value in (True, "all", "yes"),
-        names=names,
-        skip=skip,
-        python_path=entry.get("python-path", coerce.texts, coerce.NO_TEXTS),
-        dest=dest,
-        script=main,
-    )
+def _operations(data: Any, at: Where, faults: Faults, left_out: list[str]) -> Mapping[str, Any]:
+    entry = coerce.entry_of(data, at, faults)
+    operations = {}
+    for name, value in (entry.data if entry is not None else {}).items():
+        if name == "$include":
+            left_out.append("operations of $include")
+        elif isinstance(value, str | Mapping):
+            operations[name] = value
+        else:
+            faults.add((*at, name), f"expected a text or a mapping, got {coerce.show(value)}")
+    return operations

@@ -1,12 +1,11 @@
-"""Flags and source code rules of a guildfile."""
+"""Flags of a guildfile."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from guild.ops import coerce
 from guild.ops.coerce import Entry
-from guild.ops.opdef import Choice, FlagDef, SelectRule, SourceRules
+from guild.ops.opdef import Choice, FlagDef
 
 _TYPES = ("string", "int", "float", "number", "boolean", "path", "existing-path", "auto")
 _FLAG_ATTRS = (
@@ -14,44 +13,57 @@ _FLAG_ATTRS = (
     "arg-skip", "arg-switch", "arg-split", "arg-encoding", "env-encoding", "env-name", "null-label",
     "distribution",
 )  # fmt: skip
+_CHOICE_ATTRS = ("value", "description", "alias", "flags")
 
 
-def read_flag(parent: Entry, name: str, data: Any) -> FlagDef | None:
-    """One flag: attributes, or a bare value, its default. None where there is a fault."""
+def read_flag(parent: Entry, name: str, data: Any) -> tuple[FlagDef, frozenset[str]] | None:
+    """One flag, its attributes or a bare value, which is its default; and the fields of FlagDef that it
+    gives. None where there is a fault."""
     if not isinstance(data, Mapping):
-        return FlagDef(name, default=_default(data))
+        return FlagDef(name, default=data), frozenset({"default"})
     entry = parent.child(name, data)
     if entry is None:
         return None
-    has = entry.data.get
-    return FlagDef(
+    get, maybe = entry.get, entry.maybe
+    flag = FlagDef(
         name,
-        default=_default(has("default")),
-        description=entry.get("description", coerce.text, ""),
-        type=entry.get("type", coerce.one_of(*_TYPES), "") or None,
-        required=entry.get("required", coerce.boolean, False),
+        default=entry.data.get("default"),
+        description=get("description", coerce.text, ""),
+        type=maybe("type", coerce.one_of(*_TYPES)),
+        required=get("required", coerce.boolean, False),
         choices=_choices(entry),
-        allow_other=entry.get("allow-other", coerce.boolean, False),
-        min=entry.get("min", coerce.number, 0.0) if has("min") is not None else None,
-        max=entry.get("max", coerce.number, 0.0) if has("max") is not None else None,
-        alias=entry.get("alias", coerce.text, "") or None,
-        arg_name=entry.get("arg-name", coerce.text, "") or None,
-        arg_skip=entry.get("arg-skip", coerce.boolean, False) if has("arg-skip") is not None else None,
-        arg_switch=has("arg-switch"),
+        allow_other=get("allow-other", coerce.boolean, False),
+        min=maybe("min", coerce.number),
+        max=maybe("max", coerce.number),
+        alias=maybe("alias", coerce.text),
+        arg_name=maybe("arg-name", coerce.text),
+        arg_skip=maybe("arg-skip", coerce.boolean),
+        arg_switch=entry.data.get("arg-switch"),
         has_arg_switch="arg-switch" in entry.data,
-        arg_split=has("arg-split"),
-        arg_encoding=entry.get("arg-encoding", coerce.text_map, coerce.NO_MAP) or None,
-        env_encoding=entry.get("env-encoding", coerce.text_map, coerce.NO_MAP) or None,
-        env_name=entry.get("env-name", coerce.text, "") or None,
-        null_label=entry.get("null-label", coerce.text, "") or None,
-        distribution=entry.get("distribution", coerce.text, "") or None,
+        arg_split=maybe("arg-split", _split),
+        arg_encoding=maybe("arg-encoding", coerce.encoding),
+        env_encoding=maybe("env-encoding", coerce.encoding),
+        env_name=maybe("env-name", coerce.text),
+        null_label=maybe("null-label", coerce.text),
+        distribution=maybe("distribution", coerce.text),
         extra={k: v for k, v in entry.data.items() if k not in _FLAG_ATTRS},
     )
+    return flag, frozenset(k.replace("-", "_") for k in entry.data)
 
 
-def _default(value: Any) -> Any:
-    """A list as a default is a blank-joined text, as for imported lists."""
-    return " ".join(str(v) for v in value) if isinstance(value, list) else value
+def flag_warnings(parent: Entry) -> list[str]:
+    """Attributes of flags that resemble a known one; others are free data for plugins."""
+    found = []
+    for name, data in parent.data.items():
+        if isinstance(data, Mapping):
+            attrs = {str(k): v for k, v in data.items()}
+            entry = Entry(attrs, (*parent.where, name), parent.faults)
+            found += entry.unknown(_FLAG_ATTRS, near_only=True)
+    return found
+
+
+def _split(value: Any) -> bool | str:
+    return value if isinstance(value, bool) else coerce.text(value)
 
 
 def _choices(entry: Entry) -> tuple[Choice, ...]:
@@ -61,65 +73,23 @@ def _choices(entry: Entry) -> tuple[Choice, ...]:
     if not isinstance(value, list):
         entry.faults.add((*entry.where, "choices"), f"expected a list, got {coerce.show(value)}")
         return ()
-    return tuple(_choice(entry, item) for item in value)
+    choices = [_choice(entry, index, item) for index, item in enumerate(value)]
+    return tuple(choice for choice in choices if choice is not None)
 
 
-def _choice(entry: Entry, item: Any) -> Choice:
+def _choice(entry: Entry, index: int, item: Any) -> Choice | None:
     if not isinstance(item, Mapping):
         return Choice(item)
-    unknown = set(item) - {"value", "description", "alias", "flags"}
-    if unknown or "value" not in item:
-        entry.faults.add((*entry.where, "choices"), f"expected a value, got {coerce.show(dict(item))}")
-        return Choice(None)
-    flags = item.get("flags") or {}
-    return Choice(item["value"], str(item.get("description") or ""), item.get("alias"), dict(flags))
-
-
-def read_source_rules(entry: Entry, spec: Any, base: SourceRules) -> SourceRules:
-    """`sourcecode`: no; patterns to take (and nothing else); rules added to the defaults; or all of it."""
-    where = (*entry.where, "sourcecode")
-    if spec is None or spec is True:
-        return base
-    if spec is False or spec == []:
-        return replace(base, disabled=True)
-    if isinstance(spec, Mapping):
-        return _from_map(entry, dict(spec), base, where)
-    items = spec if isinstance(spec, list) else [spec]
-    if all(isinstance(i, str) for i in items):
-        rules = (SelectRule(False, "*"), *(SelectRule(True, i) for i in items))
-        return replace(base, disabled=False, rules=(*base.rules, *rules))
-    rules_of = [r for i in items for r in _rules(entry, i, where)]
-    return replace(base, disabled=False, rules=(*base.rules, *rules_of))
-
-
-def _from_map(entry: Entry, spec: dict[str, Any], base: SourceRules, where: tuple[str, ...]) -> SourceRules:
-    if set(spec) <= {"include", "exclude"}:
-        return replace(base, rules=(*base.rules, *_rules(entry, spec, where)))
-    unknown = set(spec) - {"root", "dest", "select", "digest"}
-    if unknown:
-        entry.faults.add(where, f"unknown attribute '{sorted(map(str, unknown))[0]}'")
-        return base
-    if "select" in spec:
-        base = read_source_rules(entry, spec["select"], base)
-    return replace(base, root=spec.get("root") or base.root, dest=str(spec.get("dest") or base.dest))
-
-
-def _rules(entry: Entry, item: Any, where: tuple[str, ...]) -> list[SelectRule]:
-    if isinstance(item, str):
-        return [SelectRule(True, item)]
-    if not isinstance(item, Mapping) or not set(item) <= {"include", "exclude"}:
-        entry.faults.add(where, f"expected include or exclude, got {coerce.show(item)}")
-        return []
-    rules = []
-    for verb, patterns in item.items():
-        for kind, pattern in _patterns(patterns):
-            rules.append(SelectRule(verb == "include", pattern, kind))
-    return rules
-
-
-def _patterns(value: Any) -> list[tuple[str, str]]:
-    if isinstance(value, list):
-        return [p for v in value for p in _patterns(v)]
-    if isinstance(value, Mapping):
-        return [(str(kind), p) for kind, v in value.items() for _, p in _patterns(v)]
-    return [("", str(value))]
+    at = coerce.entry_of(item, (*entry.where, "choices", index), entry.faults)
+    if at is None:
+        return None
+    if "value" not in at.data or not set(at.data) <= set(_CHOICE_ATTRS):
+        expected = f"expected 'value' and perhaps {', '.join(_CHOICE_ATTRS[1:])}"
+        entry.faults.add(at.where, f"{expected}, got {coerce.show(item)}")
+        return None
+    return Choice(
+        at.data["value"],
+        at.get("description", coerce.text, ""),
+        at.data.get("alias"),
+        at.get("flags", coerce.mapping, coerce.NO_MAP),
+    )

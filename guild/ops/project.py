@@ -1,5 +1,6 @@
-"""Where a project's guildfile is."""
+"""Where a project's guildfile is, and the source files of its operations."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,16 @@ class Project:
     guildfile: Path | None
 
 
+@dataclass(frozen=True)
+class MainScript:
+    """The source file that `main` names. `module` is its dotted name below `root`, empty for one that runs
+    as a plain script."""
+
+    path: Path
+    root: Path
+    module: str = ""
+
+
 def find_guildfile(directory: Path) -> Path | None:
     """`guild.yml` of this very directory."""
     path = directory / GUILDFILE
@@ -22,3 +33,18 @@ def find_guildfile(directory: Path) -> Path | None:
 
 def find_project(directory: Path) -> Project:
     return Project(directory, find_guildfile(directory))
+
+
+def find_main(main: str, roots: Sequence[Path]) -> MainScript | None:
+    """The file of `train`, `sub/train`, `pkg.mod` or (a package) `pkg`, below the first root that has it."""
+    head, _, last = main.rpartition("/")
+    dotted = Path(head, *last.split("."))
+    for root in roots:
+        for path, module in (
+            (root / f"{main}.py", ""),
+            (root / f"{dotted}.py", "" if head else main),
+            (root / dotted / "__main__.py", "" if head else f"{main}.__main__"),
+        ):
+            if path.is_file():
+                return MainScript(path, root, module)
+    return None

@@ -4,12 +4,17 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from guild.errors import GuildError, GuildfileError, OperationNotFound
-from guild.ops.flag_import import ImportedFlags, import_flags
-from guild.ops.guildfile import Found, Guildfile, ImportSpec, OpSummary, load_guildfile
-from guild.ops.opdef import FlagDef, OpDef
-from guild.ops.project import find_guildfile
+from guild.ops.found import Found, merge, wanted
+from guild.ops.opdef import OpDef
+from guild.ops.project import MainScript, find_guildfile, find_main
+
+# Loaded when they are needed: most commands only need the types.
+if TYPE_CHECKING:
+    from guild.ops.flag_import import ImportedFlags
+    from guild.ops.guildfile import Guildfile, OpSummary
 
 
 @dataclass(frozen=True)
@@ -31,13 +36,38 @@ class Resolved:
     refreshed: bool = False
 
 
+@dataclass(frozen=True)
+class OpSpec:
+    """What `[PACKAGE/][MODEL:]OPERATION` names; None for a part that is absent, '' for the model in `:op`."""
+
+    package: str | None = None
+    model: str | None = None
+    op: str | None = None
+
+
+# Tells the operation of an opspec, None if it is not its own. Raises GuildError for one that it cannot make.
 Provider = Callable[[str, Context], Resolved | OpDef | None]
 
-_SPEC = re.compile(r"(?:(?P<model>[^/:]*):)?(?P<op>[^/:]+)\Z")
+_SPEC = re.compile(r"(?:(?P<package>[^:]+)/)?(?:(?P<model>[^/:]*):)?(?P<op>[^/:]+)\Z")
+
+
+def parse_opspec(text: str | None) -> OpSpec:
+    """Read an opspec; empty stands for the default operation. Raises OperationNotFound for what is none."""
+    if not text:
+        return OpSpec()
+    match = _SPEC.match(text)
+    if match is None:
+        raise OperationNotFound(
+            f"invalid operation '{text}'", "Try 'guild operations' for a list of available operations."
+        )
+    return OpSpec(match["package"], match["model"], match["op"])
 
 
 def resolve(opspec: str | None, context: Context, providers: Sequence[Provider]) -> Resolved:
-    """The operation that `opspec` names. Raises OperationNotFound, GuildfileError, GuildError."""
+    """The operation that `opspec` names: of the guildfile, else of the first provider that knows it.
+
+    Raises OperationNotFound; GuildfileError for a broken guildfile, whatever the opspec; GuildError.
+    """
     guildfile = _guildfile(context)
     missing: GuildError
     try:
@@ -51,100 +81,109 @@ def resolve(opspec: str | None, context: Context, providers: Sequence[Provider])
     raise missing
 
 
-def available(context: Context, hidden: bool = False) -> list[OpSummary]:
-    """The operations of the guildfile here. Raises GuildfileError."""
+def available(context: Context, hidden: bool = True) -> "list[OpSummary]":
+    """The operations of the guildfile here; those whose names begin with `_` only with `hidden`.
+
+    Raises GuildfileError.
+    """
     guildfile = _guildfile(context)
-    return list(guildfile.operations(hidden)) if guildfile is not None else []
+    return guildfile.operations(hidden) if guildfile is not None else []
 
 
-def _guildfile(context: Context) -> Guildfile | None:
+def _guildfile(context: Context) -> "Guildfile | None":
     path = find_guildfile(context.cwd)
     if path is None:
         return None
+    from guild.ops.guildfile import load_guildfile
+
     try:
         return load_guildfile(path)
     except GuildfileError as e:
-        raise GuildfileError(e.message, f"guildfile in {context.cwd} contains an error") from None
+        raise _broken(e, context) from None
 
 
-def _from_guildfile(opspec: str | None, guildfile: Guildfile | None, context: Context) -> Resolved:
-    match = _SPEC.match(opspec) if opspec else None
-    if guildfile is None or (opspec and match is None):
-        if not opspec:
-            raise OperationNotFound(
-                "cannot find a default operation", "Name an operation, or a script: guild run train.py."
-            )
+def _broken(error: GuildfileError, context: Context) -> GuildfileError:
+    return GuildfileError(error.message, f"guildfile in {context.cwd} contains an error")
+
+
+def _from_guildfile(opspec: str | None, guildfile: "Guildfile | None", context: Context) -> Resolved:
+    spec = parse_opspec(opspec)
+    if guildfile is not None and not spec.package:
+        try:
+            found = guildfile.find(spec.model, spec.op)
+        except GuildfileError as e:
+            raise _broken(e, context) from None
+        return with_imported(found, context)
+    if spec.op is None:
         raise OperationNotFound(
-            f"cannot find operation {opspec}",
-            "You may need to name a script or another executable file, or to define it in guild.yml.",
+            "cannot find a default operation", "Name an operation, or a script: guild run train.py."
         )
-    found = guildfile.find(match["model"] if match else None, match["op"] if match else None)
-    return with_imported(found, context)
+    hint = "Name an operation of guild.yml, a script or another executable file."
+    raise OperationNotFound(
+        f"cannot find operation {opspec}",
+        f"{hint}\nTry 'guild operations' for a list of available operations." if guildfile else hint,
+    )
 
 
 def with_imported(found: Found, context: Context) -> Resolved:
     """The operation with the flags of its script merged in."""
     opdef, spec = found.opdef, found.imports
-    script = _script(opdef, spec)
+    if spec.script is None:
+        return Resolved(replace(opdef, flags_dest=spec.dest or "args"), found.warnings)
+    script = find_main(spec.script, _roots(found))
     if script is None:
-        dest = spec.dest or "args"
+        warnings = (*found.warnings, *_missing(found))
+        return Resolved(replace(opdef, flags_dest=spec.dest or "args"), _heard(warnings, context))
+    if not wanted(opdef.flags, spec):
+        from guild.ops.flag_import import detect_dest
+
+        dest = spec.dest or detect_dest(script.path)
         return Resolved(replace(opdef, flags_dest=dest), found.warnings)
-    args = opdef.cmd_args[4 : opdef.cmd_args.index("--")] if "--" in opdef.cmd_args else ()
-    imported = import_flags(
-        script,
-        args,
-        dest=spec.dest,
+    imported = _import(found, script, context)
+    flags = merge(opdef.flags, imported.flags, spec)
+    return Resolved(
+        replace(opdef, flags=flags, flags_dest=imported.dest),
+        (*found.warnings, *_heard(imported.warnings, context)),
+        imported.refreshed,
+    )
+
+
+def _import(found: Found, script: MainScript, context: Context) -> "ImportedFlags":
+    from guild.ops.flag_import import import_flags
+
+    words = found.opdef.cmd_args
+    return import_flags(
+        script.path,
+        words[4 : len(words) - 1 - words[::-1].index("--")] if "--" in words else (),
+        dest=found.imports.dest,
         python_exe=context.python_exe,
         cache=context.cache,
         environ=context.environ,
-        project_dir=Path(opdef.project_dir),
+        project_dir=Path(found.opdef.project_dir),
+        root=script.root,
+        module=script.module,
+        explicit=found.imports.explicit,
     )
-    flags = merge(opdef.flags, imported, spec)
-    warnings = found.warnings
-    if context.environ.get("NO_WARN_FLAGS_IMPORT") != "1":
-        warnings = (*warnings, *imported.warnings)
-    return Resolved(replace(opdef, flags=flags, flags_dest=imported.dest), warnings, imported.refreshed)
 
 
-def _script(opdef: OpDef, spec: ImportSpec) -> Path | None:
-    """The source file of `main`, if it is one of the project's."""
-    if spec.script is None:
-        return None
-    relative = spec.script.replace(".", "/") if "/" not in spec.script else spec.script
-    roots = [*spec.python_path, "", *([opdef.sourcecode.root] if opdef.sourcecode.root else [])]
-    for root in roots:
-        for name in (spec.script, relative):
-            path = Path(opdef.project_dir, root, name + ".py")
-            if path.is_file():
-                return path
-    return None
+def _roots(found: Found) -> list[Path]:
+    """Where `main` is looked for: as in the run, below the root of the source code; then in the project."""
+    project, root = Path(found.opdef.project_dir), found.opdef.sourcecode.root
+    places = [*found.imports.python_path, *([root] if root else []), ""]
+    return [Path(project, place) for place in places]
 
 
-def merge(own: Sequence[FlagDef], imported: ImportedFlags, spec: ImportSpec) -> tuple[FlagDef, ...]:
-    """The guildfile's flags over the script's: without `flags-import` only those that it lists."""
-    by_name = {f.name: f for f in imported.flags if f.name not in spec.skip}
-    mine = {f.arg_name or f.name: f for f in own}
-    merged = [_complete(f, by_name.get(f.arg_name or f.name)) for f in own]
-    if spec.all:
-        wanted = list(by_name)
-    else:
-        wanted = [name for name in spec.names or () if name in by_name]
-    return (*merged, *(by_name[name] for name in wanted if name not in mine))
+def _missing(found: Found) -> list[str]:
+    """A warning for a `main` that is no file of the project, where flags of it were to be taken."""
+    import sys
+
+    main = found.imports.script or ""
+    # Guild's own and those of the standard library take no flags that could be imported.
+    known = main.partition(".")[0] in ("guild", *sys.stdlib_module_names)
+    if not wanted(found.opdef.flags, found.imports) or known:
+        return []
+    return [f"cannot import flags from {main}: no such script in {found.opdef.project_dir}"]
 
 
-def _complete(flag: FlagDef, script: FlagDef | None) -> FlagDef:
-    """What the guildfile leaves out is taken from the script."""
-    if script is None:
-        return flag
-    return replace(
-        flag,
-        default=flag.default if flag.default is not None else script.default,
-        description=flag.description or script.description,
-        type=flag.type or script.type,
-        choices=flag.choices or script.choices,
-        required=flag.required or (script.required and flag.default is None),
-        arg_split=flag.arg_split if flag.arg_split is not None else script.arg_split,
-        arg_switch=flag.arg_switch if flag.has_arg_switch else script.arg_switch,
-        has_arg_switch=flag.has_arg_switch or script.has_arg_switch,
-        arg_name=flag.arg_name or script.arg_name,
-    )
+def _heard(warnings: tuple[str, ...], context: Context) -> tuple[str, ...]:
+    return () if context.environ.get("NO_WARN_FLAGS_IMPORT") == "1" else warnings

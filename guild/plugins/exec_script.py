@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from guild.errors import GuildError
-from guild.ops.guildfile import PLUGINS
+from guild.ops.found import PLUGINS
 from guild.ops.opdef import OpDef, SelectRule, SourceRules
 from guild.ops.opref import OpRef
 from guild.ops.resolve import Context
@@ -17,14 +17,17 @@ def provide(opspec: str, context: Context) -> OpDef | None:
         return None
     if not os.access(path, os.X_OK):
         raise GuildError(f"cannot run '{opspec}': must be an executable file", f"Try: chmod +x {opspec}")
-    root = context.cwd if path.is_relative_to(context.cwd) else path.parent
+    below = path.is_relative_to(context.cwd)
+    root = context.cwd if below else path.parent
     relative = path.relative_to(root).as_posix()
+    taken = SelectRule(True, f"/{relative}")
     return OpDef(
         opref=OpRef("script", str(path.parent), "", "", path.name),
         opspec=str(path),
         # The copy in the run directory, which is as it was when the run was staged.
         cmd_args=(f"./{relative}",),
         project_dir=str(root),
-        sourcecode=SourceRules(rules=(SelectRule(True, relative),)),
+        # What lies beside a file elsewhere (/usr/bin) is no source code of its.
+        sourcecode=SourceRules(rules=(taken,) if below else (SelectRule(False, "*"), taken)),
         plugins=PLUGINS,
     )

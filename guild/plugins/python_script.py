@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from guild.errors import OperationNotFound
-from guild.ops.guildfile import PLUGINS, Found, ImportSpec
+from guild.ops.found import PYTHON_PLUGINS, Found, ImportSpec
 from guild.ops.opdef import FLAG_ARGS, OpDef
 from guild.ops.opref import OpRef
 from guild.ops.resolve import Context, Resolved, with_imported
@@ -21,13 +21,13 @@ def provide(opspec: str, context: Context) -> Resolved | None:
     if not script.is_file():
         raise OperationNotFound(f"cannot find operation {opspec}", f"There is no file '{script}'.")
     root = context.cwd if script.is_relative_to(context.cwd) else script.parent
-    main = script.relative_to(root).as_posix()[: -len(".py")]
+    main = script.relative_to(root).as_posix().removesuffix(".py")
     opdef = OpDef(
         opref=OpRef("script", str(script.parent), "", "", script.name),
         opspec=str(script),
         cmd_args=("${python_exe}", "-um", "guild.op_main", main, FLAG_ARGS),
         project_dir=str(root),
         is_python=True,
-        plugins=(*PLUGINS, "python_script"),
+        plugins=PYTHON_PLUGINS,
     )
-    return with_imported(Found(opdef, ImportSpec(all=True, script=main), ()), context)
+    return with_imported(Found(opdef, ImportSpec(all=True, script=main)), context)

@@ -359,6 +359,9 @@ def stage_in_place(held: Held, run: Run, write: Callable[[], None]) -> int:
     files.remove_file(run.guild_dir / layout.ORDER)
     attrs.write_attr(run.guild_dir, layout.STARTED, started, sync=True)
     files.write_whole(run.guild_dir / layout.STAGED, b"", sync=True)
+    # A dead holder's lease must not be found, and recovered, when Guild 0.9 is about to start this.
+    for name in (layout.LOCK, layout.LEASE):
+        files.remove_file(run.guild_dir / name)
     held.store.ring(run.id, "staged", started)
     return started
 

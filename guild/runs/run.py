@@ -160,6 +160,13 @@ class Run:
         """Sort key among staged runs (`order.place_key`)."""
         return place_key(self.timestamp, self.order(), self.id)
 
+    def supervisor_log(self) -> list[str]:
+        """What a supervisor without a console had to say about the run."""
+        try:
+            return self._read(layout.SUPERVISOR_LOG).decode("utf-8", "replace").splitlines()
+        except OSError:
+            return []
+
     def _read(self, name: str) -> bytes:
         return files.read_regular(self.guild_dir / name)
 

@@ -16,6 +16,7 @@ from guild.runs.run import is_run_dir
 _ALIASES = (("\\key", r"[^ \t]+"), ("\\value", r"[0-9\.e\-]+"), ("\\step", r"[0-9]+"))
 # By default a key is a plain one, with a letter: `train.py:12: 3` and `12:30: 1` are no results.
 _KEY = r"(?=[^\s:]*[^\W\d])([^\s:]+)"
+_MAYBE = re.compile(rb"[^ \t]+:[ \t]+[0-9.e-]").match
 _TRACEBACK = b"Traceback (most recent call last):"
 _DEFAULT_VALUE = re.compile(_KEY + r":[ \t]+([0-9.e-]+)(?:[ \t]+\(.*\))?\Z")
 _DEFAULT_STEP = re.compile(r"[^ \t]+:[ \t]+[0-9.e-]+[ \t]+\((?:step[ \t]+)?([0-9]+)\)\Z")
@@ -58,7 +59,13 @@ class OutputScalars:
 
     def feed(self, line: bytes) -> list[Scalar]:
         """(key, value, step) of each scalar of a line; the step is None before the first one."""
-        if len(line) > _LONGEST_LINE or (self._patterns is None and not self._may_tell(line)):
+        if self._patterns is None:
+            if b":" not in line and not self._in_traceback:
+                return []  # most lines
+            if self._in_traceback or not _MAYBE(line):
+                self._follow_traceback(line)
+                return []
+        if len(line) > _LONGEST_LINE:
             return []
         text = line.decode("utf-8", "replace").rstrip()
         pairs = self._default(text) if self._patterns is None else self._own(text)
@@ -73,18 +80,15 @@ class OutputScalars:
                 found.append((key, number, self._step))
         return found
 
-    def _may_tell(self, line: bytes) -> bool:
-        """Whether the default patterns should look at a line: not at the exception (`AssertionError: 3`) that
-        is the first line of a traceback without indentation."""
+    def _follow_traceback(self, line: bytes) -> None:
+        """A traceback ends with the exception, its first line without indentation: no scalar."""
         if self._in_traceback:
             self._in_traceback = line[:1] in b" \t"
-            return False
-        if line.startswith(_TRACEBACK):
+        elif line.startswith(_TRACEBACK):
             self._in_traceback = True
-        return b":" in line
 
     def _default(self, text: str) -> Iterator[tuple[str, str]]:
-        if step := _DEFAULT_STEP.match(text):
+        if text.endswith(")") and (step := _DEFAULT_STEP.match(text)):
             yield "step", step.group(1)
         if match := _DEFAULT_VALUE.match(text):
             yield match.group(1), match.group(2)

@@ -68,8 +68,9 @@ def settle(store: "RunStore") -> None:
 
 
 def _settle_one(store: "RunStore", intent: Intent) -> None:
-    """The target is missing: move in. It is there: the swap was never acknowledged and is discarded;
-    unless the directory in `staging/` is the old one, whose exchange has happened."""
+    """The target is missing: move in. It is there: the swap was never acknowledged, and what was made for
+    it is swept once the intent is away (not before: half removed, it would pass for the old one). Unless
+    the directory in `staging/` is the old one, whose exchange has happened."""
     fresh = store.home.staging / intent.fresh
     if not fresh.is_dir():
         return
@@ -79,8 +80,6 @@ def _settle_one(store: "RunStore", intent: Intent) -> None:
         if doomed is not None:
             remove(store, doomed)
         store.ring(intent.target, "restaged", intent.restaged)
-    else:
-        remove(store, fresh)
 
 
 def _complete(store: "RunStore", intent: Intent) -> Path | None:
@@ -163,7 +162,13 @@ def doomed_path(store: "RunStore", name: str) -> Path:
 
 
 def remove(store: "RunStore", path: Path) -> None:
-    """Remove a directory that lies in `staging/`; to be called without the lock."""
+    """Remove a directory that lies in `staging/`; to be called without the lock.
+
+    Not while a swap of it is under way: where that has failed half-way, it may be what the run was, and
+    whoever takes the lock next settles it.
+    """
+    if os.path.lexists(path.with_name(path.name + _INTENT)):
+        return
     files.remove_tree(path)
     retire(store, path.name)
 

@@ -158,6 +158,7 @@ class Scheduler:
             self._tell([line("INFO", f"Run {run.id} was taken back")])
         else:
             self._succeeded += run.exit_status() == 0
+            self._tell([line("WARNING", f"Run {run.id}: {text}") for text in run.supervisor_log()])
             self._tell(self._report.ended(run))
 
     def _relay_output(self, job: _Job) -> None:

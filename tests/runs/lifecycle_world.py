@@ -254,7 +254,7 @@ def _in_child(steps: Steps, prepare: Callable[[], Any], act: Callable[[Any], obj
     try:
         act(given)
     except BaseException as e:
-        if steps.error is None or e is not steps.error:
+        if steps.error is None or not isinstance(e, type(steps.error)):
             raise
     return _FAILED if steps.count >= steps.last else 0
 

@@ -1,6 +1,7 @@
 """Stopped after any file operation, every transition leaves a legal status, and nothing is lost."""
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -306,6 +307,12 @@ SCENES = [
 RESTAGES = [s for s in SCENES if s.act is _restage]
 
 
+@pytest.fixture(autouse=True)
+def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes are killed here, no power is cut."""
+    monkeypatch.setattr(os, "fsync", lambda fd: None)
+
+
 @pytest.fixture(params=SCENES, ids=str)
 def scene(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Scene:
     scene: Scene = request.param
@@ -334,8 +341,9 @@ def test_stopped_anywhere_a_transition_leaves_a_legal_status_and_loses_nothing(
     assert step > 2, "no file operation was seen"
 
 
-@pytest.mark.parametrize("scene", SCENES, ids=str, indirect=True)
+@pytest.mark.parametrize("scene", RESTAGES, ids=str, indirect=True)
 def test_a_recovery_may_be_stopped_anywhere_too(scene: Scene, tmp_path: Path) -> None:
+    known: set[object] = set()
     step, stopped = 0, True
     while stopped:
         step += 1
@@ -344,13 +352,24 @@ def test_a_recovery_may_be_stopped_anywhere_too(scene: Scene, tmp_path: Path) ->
             second += 1
             store = world.new_store(tmp_path / f"{step}-{second}")
             stopped = _stops(store, scene, step, KILLED)
-            recovery_stopped = world.stops(
-                store.home.path, second, lambda store=store: store, _settle
-            )
+            if second == 1 and _is_known(store, known):
+                break
+            recovery_stopped = world.stops(store.home.path, second, lambda s=store: s, _settle)
             where = f"{scene} stopped at {step}, its recovery at {second}"
             _check(store, scene.seen | scene.settled, where)
             _settle(store)
             _check_settled(store, scene, where)
+    assert len(known) > 3
+
+
+def _is_known(store: Store, known: set[object]) -> bool:
+    """Whether recovery has been seen at work on the like: the same directories, and an intent or none."""
+    home = store.home
+    listed = [sorted(os.listdir(d)) for d in (home.runs, home.trash, home.staging)]
+    kind = re.sub(r"-[0-9a-f]{8}\b|-[0-9a-f-]{14,}", "", repr(listed))
+    is_known = kind in known
+    known.add(kind)
+    return is_known
 
 
 def _stops(store: Store, scene: Scene, step: int, error: BaseException | None) -> bool:
@@ -390,7 +409,8 @@ def _check_settled(store: Store, scene: Scene, where: str) -> None:
     _check(store, scene.settled, where)
     assert os.listdir(store.home.staging) == [], where
     for run in store.trashed():
-        assert (run.path / CHECKPOINT).exists() and run.status().is_ended, f"{where}: {run} in the trash"
+        assert (run.path / CHECKPOINT).exists(), f"{where}: {run} in the trash"
+        assert run.status().is_ended, where
     run = store.get(RUN)
     if not scene.drops and _had_checkpoint(scene):
         kept = [r for r in [*store.runs(), *store.trashed()] if (r.path / CHECKPOINT).exists()]
@@ -417,5 +437,7 @@ def _check_it_can_be_executed(store: Store, run: Run, where: str) -> None:
     world.executed(store, world.taken_over(store, held))
     assert run.status() is COMPLETED, where
     left = os.listdir(run.guild_dir)
-    assert not [n for n in left if n.startswith(".tmp-") or n in (layout.LEASE, layout.LOCK, layout.ORDER)], where
+    assert not [n for n in left if n.startswith(".tmp-") or n in (layout.LEASE, layout.LOCK, layout.ORDER)], (
+        where
+    )
     assert is_run_dir(run.path)
