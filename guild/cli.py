@@ -12,7 +12,7 @@ from guild.errors import EXIT_INTERNAL, EXIT_INTERRUPTED, GuildError
 # name -> module of guild.commands (its attribute `command`), and the line for `guild --help`, so that help
 # loads none of them. tests/test_house.py compares the lines with the commands.
 COMMANDS = {
-    "cat": ("cat", "Print a run's output or one of its files."),
+    "cat": ("cat", "Print output or files of a run."),
     "compare": ("compare", "Compare runs: flags and results side by side."),
     "label": ("runs_label", "Set, change or remove the labels of runs."),
     "operations": ("operations", "List the operations of this project."),

@@ -27,20 +27,19 @@ class Faults:
         self.found.append((where, text))
 
     def error(self) -> GuildfileError:
-        """The error that names them all, one a line."""
-        return GuildfileError("\n".join(describe(self.path, where, text) for where, text in self.found))
+        """The error that names them all, one a line: `error in PATH:LINE: train.flags.lr.type: what`."""
+        root = _composed(self.path)
+        return GuildfileError("\n".join(self._describe(root, where, text) for where, text in self.found))
+
+    def _describe(self, root: Any, where: Where, text: str) -> str:
+        line = _line(root, where)
+        at = f"{self.path}:{line}" if line else str(self.path)
+        name = _name(where)
+        return f"error in {at}: {name}: {text}" if name else f"error in {at}: {text}"
 
     def raise_any(self) -> None:
         if self.found:
             raise self.error()
-
-
-def describe(path: Path, where: Where, text: str) -> str:
-    """`error in PATH:LINE: train.flags.lr.type: what is wrong`."""
-    line = _line(path, where)
-    at = f"{path}:{line}" if line else str(path)
-    name = _name(where)
-    return f"error in {at}: {name}: {text}" if name else f"error in {at}: {text}"
 
 
 def _name(where: Where) -> str:
@@ -48,19 +47,22 @@ def _name(where: Where) -> str:
     return ".".join(f"item {part + 1}" if isinstance(part, int) else part for part in where)
 
 
-def _line(path: Path, where: Where) -> int:
-    """The line of an entry, from 1, or of the last one above it that is found. The file is read again, by
-    the composer, only to report a fault."""
+def _composed(path: Path) -> Any:
+    """The nodes of the file, which is read again, by the composer, only to report a fault."""
     import yaml
 
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        node: Any = yaml.compose(path.read_bytes(), Loader=loader)
+        return yaml.compose(path.read_bytes(), Loader=loader)
     except (OSError, ValueError, yaml.YAMLError):
-        return 0
+        return None
+
+
+def _line(node: Any, where: Where) -> int:
+    """The line of an entry, from 1, or of the last one above it that is found."""
     line = 0
     for part in where:
-        found = _child(node, part)
+        found = _child(node, part) if node is not None else None
         if found is None:
             break
         node, line = found

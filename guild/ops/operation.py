@@ -95,9 +95,11 @@ def operation_warnings(data: Any, where: Where) -> list[str]:
 def _refuse_later(path: Path, entry: Entry) -> None:
     """What this version does not have must not be passed over in silence."""
     flags = entry.data.get("flags")
-    found: list[tuple[Where, str]] = [
-        ((attr,), text) for attr, text in _LATER.items() if entry.data.get(attr)
-    ]
+    found: list[tuple[Where, str]] = []
+    for attr, text in _LATER.items():
+        # Steps beside a command have no effect, as in Guild 0.9.
+        if entry.data.get(attr) and not (attr == "steps" and {"main", "exec"} & set(entry.data)):
+            found.append(((attr,), text))
     if isinstance(flags, Mapping) and "$include" in flags:
         found.append((("flags", "$include"), _LATER["$include"]))
     if str(entry.data.get("flags-dest")).startswith("config:"):

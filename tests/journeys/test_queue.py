@@ -146,13 +146,13 @@ def test_a_failing_run_is_one_line_and_the_queue_goes_on(project: Make) -> None:
 def test_four_queues_that_do_not_wait_start_each_run_once(project: Make, tmp_path: Path) -> None:
     env = {"LEDGER": str(tmp_path / "ledger")}
     p = project({"job.py": LEDGER})
-    for number in range(24):
+    for number in range(60):
         stage(p, f"x={number}", script="job.py", env=env)
     queues = [p.popen("run queue run-once=yes wait-for-running=no -y") for _ in range(4)]
     for queue in queues:
         assert queue.wait(120).code == 0
     begun = [x for what, x in ledger_of(tmp_path / "ledger") if what == "begin"]
-    assert sorted(begun, key=int) == [str(n) for n in range(24)]
+    assert sorted(begun, key=int) == [str(n) for n in range(60)]
     assert set(statuses(p).values()) == {"completed"}
 
 

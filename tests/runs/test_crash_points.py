@@ -363,10 +363,10 @@ def test_a_recovery_may_be_stopped_anywhere_too(scene: Scene, tmp_path: Path) ->
 
 
 def _is_known(store: Store, known: set[object]) -> bool:
-    """Whether recovery has been seen at work on the like: the same directories, and an intent or none."""
+    """Whether recovery has been seen at work on the like: the same directories, status, intent."""
     home = store.home
     listed = [sorted(os.listdir(d)) for d in (home.runs, home.trash, home.staging)]
-    kind = re.sub(r"-[0-9a-f]{8}\b|-[0-9a-f-]{14,}", "", repr(listed))
+    kind = re.sub(r"-[0-9a-f]{8}\b|-[0-9a-f-]{14,}", "", repr((listed, _status(store))))
     is_known = kind in known
     known.add(kind)
     return is_known

@@ -175,3 +175,13 @@ def test_each_scalar_is_in_the_file_at_once(tmp_path: Path) -> None:
         assert len(list(read_events(path))) == step + 1
     writer.close()
     assert events.masked_crc(b"") == 0xA282EAD8
+
+
+def test_a_step_of_zero_is_not_written(tmp_path: Path) -> None:
+    for name in ("none", "zero", "one"):
+        (tmp_path / name).mkdir()
+    sizes = [
+        written(tmp_path / name, [("a", 1, step)]).stat().st_size
+        for name, step in (("none", None), ("zero", 0), ("one", 1))
+    ]
+    assert sizes == [sizes[0], sizes[0], sizes[0] + 2]

@@ -176,7 +176,7 @@ def readings(stage: Stage, first: int, last: int) -> Iterator[tuple[int, RunStat
 
 
 def false_readings(stage: Stage) -> list[tuple[int, int, RunStatus]]:
-    """Readings (from, to, status) that the run never had in between. It had what an undisturbed reader sees."""
+    """Readings (from, to, status) of what the run never was in between: what an undisturbed reader sees."""
     truth = truths(stage)
     count = len(stage.snapshots)
     return [
