@@ -192,11 +192,11 @@ def _is_held_by_queue(store: RunStore, lease: Lease) -> bool:
 
 def _end_claim(store: RunStore, run: Run, lease: Lease) -> bool:
     """End a run that nobody has begun to start; False if somebody has, or it is pending no longer."""
-    with lifecycle.locked(store):
+    with lifecycle.locked(store) as held:
         now = run.claim_lease()
         if now is None or (now.token, now.holder, now.doing) != (lease.token, lease.holder, lease.doing):
             return False
-        lifecycle.fail(store, run, BEFORE_IT_BEGAN, STATUS_STOPPED)
+        lifecycle.fail(store, run, BEFORE_IT_BEGAN, STATUS_STOPPED, held)
         return True
 
 
@@ -256,7 +256,7 @@ def _signal(process: ProcessId, number: int) -> bool:
 
 def _record_stopped(store: RunStore, run: Run, seen: _Execution | None, reason: str) -> None:
     """Record the end of an execution whose processes are gone, unless somebody else has meanwhile."""
-    with lifecycle.locked(store):
+    with lifecycle.locked(store) as held:
         if not is_run_dir(run.path) or seen is None or not seen.is_still(_Execution.of(run)):
             return
         markers, lease = run.markers(), run.claim_lease()
@@ -265,7 +265,7 @@ def _record_stopped(store: RunStore, run: Run, seen: _Execution | None, reason: 
         if layout.PENDING in markers and (lease is None or lease.is_held):
             return
         if run.exit_status() is None and run.status() is not RunStatus.RUNNING:
-            lifecycle.fail(store, run, reason, STATUS_STOPPED)
+            lifecycle.fail(store, run, reason, STATUS_STOPPED, held)
 
 
 def grace_of(run: Run, environ: Mapping[str, str]) -> float:

@@ -44,8 +44,10 @@ def _joined(values: Any) -> Any:
 
 
 def _choices(values: Any) -> list[Any]:
+    from itertools import islice
+
     try:
-        found = list(values or ())[: _MAX_CHOICES + 1]
+        found = list(islice(values or (), _MAX_CHOICES + 1))
     except TypeError:
         return []
     plain = [_plain(v) if _plain(v) is not None else str(v) for v in found]

@@ -8,13 +8,13 @@ test_model.py prove; change none of them without these. Functions that take `Hel
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from guild.base import files
 from guild.base.processes import ProcessId, this_process
-from guild.errors import RunChanged
+from guild.errors import LockTimeout, RunChanged
 from guild.runs import attrs, layout, swap
 from guild.runs.lease import Doing, Lease
 from guild.runs.order import Order
@@ -179,7 +179,7 @@ def mark_started(run: Run, lease: Lease, now: int) -> None:
         if is_old or files.is_stale_temp(entry):
             files.remove_file(run.guild_dir / entry)
     attrs.write_attr(run.guild_dir, layout.STARTED, now)
-    _write_lock(run, lease.holder.pid)
+    files.write_whole(run.guild_dir / layout.LOCK, b"%d" % lease.holder.pid)
     files.remove_file(run.guild_dir / layout.PENDING)
 
 
@@ -187,34 +187,50 @@ def mark_running(store: RunStore, run: Run, lease: Lease, child: ProcessId) -> L
     """The operation's process is there (and waits to be let go): the lease and LOCK name it."""
     lease = lease.with_(doing=Doing.RUNNING, child=child, since=store.clock.now())
     _write_lease(run, lease, sync=True)
-    _write_lock(run, child.pid)
+    files.write_whole(run.guild_dir / layout.LOCK, b"%d" % child.pid)
     store.ring(run.id, "started")
     return lease
 
 
 def finish(store: RunStore, run: Run, code: int, reap: Callable[[], None], reason: str = "") -> None:
     """running -> ended. `reap` takes the ended process away: Guild 0.9 sees the run by it until then."""
+    lease = run.lease()
     if reason:
         attrs.write_attr(run.guild_dir, layout.REASON, reason)
-    attrs.write_attr(run.guild_dir, layout.EXIT_STATUS, code)
     attrs.write_attr(run.guild_dir, layout.STOPPED, store.clock.now())
-    for name in (layout.LOCK, layout.ORDER, layout.LEASE):
-        files.remove_file(run.guild_dir / name)
+    files.remove_file(run.guild_dir / layout.ORDER)
+    attrs.write_attr(run.guild_dir, layout.EXIT_STATUS, code)
+    _clear(store, run, lease, None, layout.LOCK, layout.LEASE)
     reap()
     store.ring(run.id, "finished")
 
 
-def fail(store: RunStore, run: Run, reason: str, code: int | None = None) -> None:
-    """pending, ours -> ended without having run: `error`, or `terminated` for a negative code."""
+def fail(store: RunStore, run: Run, reason: str, code: int | None = None, held: Held | None = None) -> None:
+    """pending, ours -> ended without having run: `error`, or `terminated` for a negative code. With the lock
+    held, `held` has to say so."""
+    lease = run.lease()
     attrs.write_attr(run.guild_dir, layout.REASON, reason)
     if code is None:
         attrs.delete_attr(run.guild_dir, layout.EXIT_STATUS)
     else:
-        attrs.write_attr(run.guild_dir, layout.EXIT_STATUS, code)
         attrs.write_attr(run.guild_dir, layout.STOPPED, store.clock.now())
-    for name in (layout.STAGED, layout.LOCK, layout.PENDING, layout.ORDER, layout.LEASE):
+        attrs.write_attr(run.guild_dir, layout.EXIT_STATUS, code)
+    for name in (layout.STAGED, layout.LOCK, layout.ORDER):
         files.remove_file(run.guild_dir / name)
+    _clear(store, run, lease, held, layout.PENDING, layout.LEASE)
     store.ring(run.id, "failed")
+
+
+def _clear(store: RunStore, run: Run, lease: Lease | None, held: Held | None, *names: str) -> None:
+    """The last files of a run that counts as ended before they are all away: only if nobody has restarted or
+    restaged it by then. Where the lock cannot be had they stay, and mean nothing once their holder is gone."""
+    with suppress(LockTimeout):
+        path = None if store.holds(run) else run.guild_dir
+        with nullcontext() if held else store.lock(path=path):
+            now = run.lease()
+            if (now and now.token) == (lease and lease.token):
+                for name in names:
+                    files.remove_file(run.guild_dir / name)
 
 
 # Back to staged, or to an end, after a holder is gone.
@@ -245,7 +261,7 @@ def recover(held: Held, run: Run) -> str | None:
             held.store.ring(run.id, "recovered")
             return "staged again: whoever had claimed it is gone"
         reason = f"ended without a word while {lease.doing.value}"
-        fail(held.store, run, reason)
+        fail(held.store, run, reason, held=held)
         return reason
     lease = run.lease()
     if lease is None or layout.STAGED in markers or run.status() is not RunStatus.ERROR:
@@ -253,7 +269,7 @@ def recover(held: Held, run: Run) -> str | None:
     if lease.is_held or lease.doing not in (Doing.STARTING, Doing.RUNNING) or run.exit_status() is not None:
         return None
     reason = "ended without a word: its supervisor was killed or the machine went down"
-    fail(held.store, run, reason)
+    fail(held.store, run, reason, held=held)
     return reason
 
 
@@ -329,11 +345,8 @@ def drop(held: Held, run: Run) -> Path:
 
 def restore(held: Held, trashed: Run) -> Run:
     """Bring a run back from the trash, without any right to be running."""
-    run = Run(held.store.home.runs / trashed.id)
-    if os.path.lexists(run.path):
-        raise RunChanged(f"run {run.id} exists already")
     drop_rights(trashed)
-    os.rename(trashed.path, run.path)
+    run = _move_in(held.store, trashed, sync=False)
     held.store.ring(run.id, "restored")
     return run
 
@@ -384,7 +397,3 @@ def _expect(run: Run, wanted: RunStatus) -> None:
 
 def _write_lease(run: Run, lease: Lease, sync: bool = False) -> None:
     files.write_whole(run.guild_dir / layout.LEASE, lease.to_bytes(), sync=sync)
-
-
-def _write_lock(run: Run, pid: int) -> None:
-    files.write_whole(run.guild_dir / layout.LOCK, b"%d" % pid)

@@ -72,7 +72,7 @@ def give_back(store: RunStore, claim: Claim) -> bool:
 
 def give_up(store: RunStore, claim: Claim, reason: str) -> None:
     """End a claimed run as an error, if the claim still stands."""
-    with lifecycle.locked(store):
+    with lifecycle.locked(store) as held:
         current = claim.run.claim_lease()
         if current is not None and current.token == claim.lease.token:
-            lifecycle.fail(store, claim.run, reason, 1)
+            lifecycle.fail(store, claim.run, reason, 1, held)

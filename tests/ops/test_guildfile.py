@@ -469,10 +469,9 @@ def test_an_empty_file_has_no_operations(path: Path) -> None:
 
 
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(-9, 9), st.text("ab$:{}.* -", max_size=5))
-NAMES = st.sampled_from(
-    "main exec flags sourcecode env tags x type choices value default model operations run-attrs objective "
-    "include exclude root select steps flags-import label description min arg-split flags-dest".split()
-)
+WORDS = """main exec flags sourcecode env tags x type choices value default model operations run-attrs
+    objective include exclude root select steps flags-import label description min arg-split flags-dest"""
+NAMES = st.sampled_from(WORDS.split())
 DATA = st.recursive(
     SCALARS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),

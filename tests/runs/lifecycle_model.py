@@ -15,8 +15,11 @@ TAKE_OVER = ("lease.json",)
 BEGIN = ("lease.json",)
 START = ("-exit_status", "LOCK", "-PENDING")
 RUNNING = ("lease.json", "LOCK")
-FINISH = ("exit_status", "-LOCK", "-lease.json")
-FAIL = ("-exit_status", "-STAGED", "-LOCK", "-PENDING", "-lease.json")
+FINISH = ("exit_status",)
+FINISHED = ("-LOCK", "-lease.json")
+FAIL = ("-exit_status", "-STAGED", "-LOCK")
+FAIL_WITH_CODE = ("exit_status", "-STAGED", "-LOCK")
+FAILED = ("-PENDING", "-lease.json")
 RELEASE = ("STAGED", "-PENDING", "-lease.json")
 SWAP = ("intent", "exchange", "away", "-intent")
 SWAP_BY_RENAMES = ("intent", "away", "in", "-intent")
@@ -27,6 +30,8 @@ FINISH_0_9 = ("exit_status", "-LOCK")
 
 _CLAIMS = 2  # that a queue makes at most
 _ENDED = ("done", "dead")
+_UNDER_LOCK = {"queue": "mend", "delete": "mend", "supervisor": "check", "start": "start"}
+_UNDER_LOCK |= {"restage": "swap", "0.9": "choose_0_9"}
 
 Identity = tuple[int, int, bool]  # actor, which of its lives, whether it is the operation's process
 Token = tuple[int, int]  # actor, which of its claims
@@ -80,6 +85,7 @@ class State(NamedTuple):
     lock: int = -1  # which actor has the lock of the home
     children: frozenset[Identity] = frozenset()  # operations' processes that live
     executed: frozenset[tuple[int, int]] = frozenset()  # run, generation
+    failed: frozenset[tuple[int, int]] = frozenset()  # those that could not be started
     was_killed: frozenset[str] = frozenset()  # kinds of actors
 
 
@@ -96,6 +102,7 @@ class Model:
     checks_token: bool = True  # at the take-over
     checks_witness: bool = True  # at the swap
     settles: bool = True  # whoever locks, what a dead maker of a swap left
+    clears_under_lock: bool = True  # what is left of an execution that has ended
     spares_0_9: bool = True  # no restage or delete while Guild 0.9 is between PENDING and LOCK
 
     def successors(self, state: State) -> Iterator[State]:
@@ -145,10 +152,9 @@ class Model:
     def _lock(self, state: State, index: int, actor: Actor) -> Iterator[State]:
         if state.lock < 0:
             todo = tuple(op for run in range(len(state.disks)) for op in self._to_settle(state, run))
-            at = {"queue": "mend", "delete": "mend", "supervisor": "check", "start": "start", "0.9": "choose_0_9"}
             if actor.kind == "0.9" or not self.settles:
                 todo = ()
-            actor = actor._replace(at=at.get(actor.kind, "swap"), todo=todo)
+            actor = actor._replace(at=_UNDER_LOCK[actor.kind], todo=todo)
             if actor.kind in ("queue", "delete"):
                 actor = actor._replace(run=0)
             yield _with_actor(state, index, actor)._replace(lock=index)
@@ -209,7 +215,7 @@ class Model:
     def _prepare(self, state: State, index: int, actor: Actor) -> Iterator[State]:
         """Make the new directory, without the lock."""
         seen = _witness(state)
-        if seen[0] in ("staged", "ended", "error") and not self._is_fenced(state):
+        if seen[0] in ("staged", "ended", "error"):
             state = _with_disk(state, 0, state.disks[0]._replace(fresh="new"))
             yield _with_actor(state, index, actor._replace(at="lock", seen=seen))
         else:
@@ -233,7 +239,12 @@ class Model:
         yield _with_actor(state, index, actor._replace(at="done", todo=(*todo, _UNLOCK)))
 
     def _is_fenced(self, state: State) -> bool:
-        return self.spares_0_9 and any(a.at in ("go_0_9", "lock_0_9") for a in state.actors)
+        """Whether Guild 0.9 is about to start or to end a run that nothing on disk shows to be its own."""
+        return self.spares_0_9 and any(
+            a.kind == "0.9" and not a.has_ended and (a.at == "done" or not a.todo) == (a.at != "wait")
+            for a in state.actors
+            if a.at in ("go_0_9", "lock_0_9", "wait", "done")
+        )
 
     # Without the lock.
 
@@ -258,6 +269,9 @@ class Model:
         begin = _ops(BEGIN, actor.run, lease=_lease(index, actor, "starting"))
         start = _ops(START, actor.run, lock=_me(index, actor))
         yield _with_actor(state, index, actor._replace(at="fork", todo=(*begin, *start)))
+        fail = _ops(FAIL_WITH_CODE, actor.run, exit_status=True)
+        state = state._replace(failed=state.failed | {(actor.run, state.disks[actor.run].generation)})
+        yield _with_actor(state, index, actor._replace(at="clear_failed", todo=fail))
 
     def _fork(self, state: State, index: int, actor: Actor) -> Iterator[State]:
         child = (index, actor.life, True)
@@ -271,9 +285,29 @@ class Model:
 
     def _wait(self, state: State, index: int, actor: Actor) -> Iterator[State]:
         if (index, actor.life, True) not in state.children:
-            names = FINISH_0_9 if actor.kind == "0.9" else FINISH
-            todo = _ops(names, actor.run, exit_status=True)
-            yield _with_actor(state, index, actor._replace(at="done", todo=todo))
+            if actor.kind == "0.9":
+                actor = actor._replace(at="done", todo=_ops(FINISH_0_9, actor.run, exit_status=True))
+            else:
+                actor = actor._replace(at="clear", todo=_ops(FINISH, actor.run, exit_status=True))
+            yield _with_actor(state, index, actor)
+
+    def _clear(self, state: State, index: int, actor: Actor) -> Iterator[State]:
+        yield from self._clearing(state, index, actor, FINISHED)
+
+    def _clear_failed(self, state: State, index: int, actor: Actor) -> Iterator[State]:
+        yield from self._clearing(state, index, actor, FAILED)
+
+    def _clearing(self, state: State, index: int, actor: Actor, names: tuple[str, ...]) -> Iterator[State]:
+        """The last files of an execution, under the lock, if they still are of this one."""
+        if state.lock >= 0 and self.clears_under_lock:
+            return
+        disk = state.disks[actor.run]
+        is_mine = disk.where == "runs" and disk.lease is not None
+        is_mine = is_mine and disk.lease is not None and disk.lease.token == _token(index, actor)
+        todo = _ops(names, actor.run) if is_mine or not self.clears_under_lock else ()
+        if self.clears_under_lock:
+            todo, state = (*todo, _UNLOCK), state._replace(lock=index)
+        yield _with_actor(state, index, actor._replace(at="done", todo=todo))
 
     # Guild 0.9's queue.
 
@@ -370,7 +404,9 @@ def _is_held(state: State, lease: Lease) -> bool:
 
 
 def _claim_lease(disk: Disk) -> Lease | None:
-    return disk.lease if disk.lease is not None and disk.lease.token == disk.pending else None
+    if disk.where != "runs" or disk.lease is None or disk.lease.token != disk.pending:
+        return None
+    return disk.lease
 
 
 def status(state: State, run: int) -> str:
@@ -405,8 +441,8 @@ def _mending(state: State, run: int) -> tuple[Op, ...]:
         lease = _claim_lease(disk)
         if lease is None or _is_held(state, lease):
             return ()
-        return _ops(RELEASE if lease.doing == "claimed" else FAIL, run, staged=True)
+        return _ops(RELEASE if lease.doing == "claimed" else FAIL + FAILED, run, staged=True)
     lease = disk.lease
     if lease is None or disk.staged or status(state, run) != "error" or _is_held(state, lease):
         return ()
-    return _ops(FAIL, run) if lease.doing in ("starting", "running") else ()
+    return _ops(FAIL + FAILED, run) if lease.doing in ("starting", "running") else ()

@@ -23,19 +23,38 @@ DELETE = (Actor("delete", "lock"),)
 def search(rules: Model, actors: tuple[Actor, ...], runs: int = 1, kills: int = 0) -> int:
     """Go through all states; how many there are. Raises Violation."""
     first = State((Disk(),) * runs, actors, kills)
-    seen, todo = {first}, deque([first])
+    seen, todo = {first: None}, deque([first])
     while todo:
         state = todo.popleft()
         is_last = True
-        for after in rules.successors(state):
+        for after in succ(rules, state, seen):
             is_last = False
             if after not in seen:
-                seen.add(after)
+                seen[after] = state
                 todo.append(after)
         if is_last:
-            check_the_end(rules, state)
+            try:
+                check_the_end(rules, state)
+            except Violation:
+                path(seen, state)
+                raise
     return len(seen)
 
+
+def succ(rules, state, seen):
+    try:
+        yield from rules.successors(state)
+    except Violation:
+        path(seen, state)
+        raise
+
+def path(seen, state):
+    p=[]
+    while state: p.append(state); state=seen[state]
+    prev=None
+    for st in p[::-1][-14:]:
+        print([f"{a.kind}{i}@{a.at}/{a.life} todo={[t[0] for t in a.todo]}" for i,a in enumerate(st.actors) if prev and prev.actors[i]!=a], [d for i,d in enumerate(st.disks) if not prev or prev.disks[i]!=d], "lock", st.lock, list(st.children))
+        prev=st
 
 def check_the_end(rules: Model, state: State) -> None:
     """Nobody has anything left to do: what does one more queue find?"""
@@ -48,7 +67,7 @@ def check_the_end(rules: Model, state: State) -> None:
             raise Violation("a run stays pending")
         if now == "absent" and disk.where != "trash":
             raise Violation("a run is lost")
-        if now == "running" or (now == "ended" and (run, disk.generation) not in state.executed):
+        if now == "running" or (now == "ended" and (run, disk.generation) not in state.executed | state.failed):
             raise Violation(f"a run is {now} that nobody has executed")
         if now == "error" and not state.was_killed:
             raise Violation("an error, and nobody was killed")
