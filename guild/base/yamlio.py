@@ -1,4 +1,4 @@
-"""YAML in and out, as Guild 0.9 writes and reads it (`run-directory.md` 5.1).
+"""YAML in and out, as Guild 0.9 writes and reads it (`docs/run-directory.md`).
 
 Differences from plain PyYAML: `1e5` and `1e-3` are floats both ways; the strings y, Y, n, N are quoted
 when written. Plain integers and null, the most frequent attributes, are read without loading PyYAML.

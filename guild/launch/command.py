@@ -124,7 +124,7 @@ def env_name(flag_name: str) -> str:
     return "FLAG_" + re.sub(r"[^A-Z0-9_]", "_", flag_name.upper())
 
 
-# The attribute `op` (`run-directory.md` 15).
+# The attribute `op` (`docs/run-directory.md`).
 
 _PLAIN_ATTRS = {
     "arg-name": "arg_name",

@@ -18,7 +18,7 @@ from guild.runs import attrs, layout, manifest, swap
 from guild.runs.run import Run
 from guild.runs.store import RunStore
 
-# What a run that is made from another one takes over of it (`run-directory.md` 3.1).
+# What a run that is made from another one takes over of it (`docs/run-directory.md`).
 SNAPSHOT_ATTRS = (
     "sourcecode_digest", "vcs_commit", "host", "user", "platform", "plugins", "pip_freeze",
 )  # fmt: skip

@@ -42,7 +42,7 @@ def copy_source(root: Path, selection_files: Sequence[str], run_dir: Path, dest:
 
 
 def source_digest(run_dir: Path, entries: Sequence[ManifestEntry]) -> str | None:
-    """The md5 of the source code in a run directory (`run-directory.md` 13), None where there is none.
+    """The md5 of the source code in a run directory (`docs/run-directory.md`), None where there is none.
 
     What `copy_source` returned knows it without reading the files again.
     """

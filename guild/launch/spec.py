@@ -113,7 +113,7 @@ def _cmd_env(opdef: OpDef, request: RunRequest, place: Place) -> dict[str, str]:
 
 
 def op_attr(spec: RunSpec) -> dict[str, Any]:
-    """The attribute `op`: Guild 0.9's recipe for starting the run again (`run-directory.md` 15)."""
+    """The attribute `op`: Guild 0.9's recipe for starting the run again (`docs/run-directory.md`)."""
     opdef = spec.opdef
     source: dict[str, Any] = {"dest": opdef.sourcecode.dest}
     if opdef.sourcecode.root:

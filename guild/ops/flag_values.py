@@ -30,7 +30,7 @@ _SEQUENCE = re.compile(r"(range|linspace|logspace)\[([^\[\]]*)\]")
 
 
 def decode(text: str) -> FlagValue:
-    """The value that a text has for a flag without a type (`cli-semantics.md` c).
+    """The value that a text has for a flag without a type (`docs/guide.md`, "Flags").
 
     Lists and the functions `range`, `linspace` and `logspace` give lists; `uniform[0:1]` and the like stay
     text. Raises GuildError for a list of more than 100,000 values.

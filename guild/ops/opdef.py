@@ -25,7 +25,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class FlagDef:
-    """One flag of an operation (`cli-semantics.md` b). None means: not said."""
+    """One flag of an operation (`docs/guide.md`, "Flags"). None means: not said."""
 
     name: str
     default: FlagValue = None

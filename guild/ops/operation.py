@@ -33,7 +33,7 @@ _LATER = {
     "$include": "'$include' is not supported yet",
 }
 _DEST = re.compile(r"args|args:click|globals|none|(global|dict|namespace|config):.+", re.DOTALL)
-# Attributes that Guild itself writes (`run-directory.md` 5.2).
+# Attributes that Guild itself writes (`docs/run-directory.md`).
 _CORE_ATTRS = {
     *("id", "initialized", "started", "stopped", "exit_status", "cmd", "flags", "user_flags", "label"),
     *("tags", "marked", "comments", "op", "run_params", "random_seed", "deps", "env", "host", "user"),

@@ -1,4 +1,4 @@
-"""OpRef: the recorded name of an operation. Parse and format (`run-directory.md` 6)."""
+"""OpRef: the recorded name of an operation. Parse and format (`docs/run-directory.md`)."""
 
 import os.path
 import shlex

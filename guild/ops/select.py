@@ -1,4 +1,4 @@
-"""Which files of a project are the source code of an operation (`cli-semantics.md` i)."""
+"""Which files of a project are the source code of an operation."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""What was copied into a run directory, with digests: `.guild/manifest` (`run-directory.md` 10)."""
+"""What was copied into a run directory, with digests: `.guild/manifest` (`docs/run-directory.md`)."""
 
 import re
 import shlex

@@ -89,7 +89,9 @@ def test_more_is_shown_on_request(guild: Guild, home: Path) -> None:
     comment = {"body": "well done", "user": "me", "host": "here", "time": 1_700_000_000_000_000}
     attrs = {"env": {"B": "2", "A": "x y"}, "deps": {"data": {"f": {"uri": "file:f"}}}, "comments": [comment]}
     run = make_run(home, "abc", attrs=attrs)
-    (run.guild_dir / layout.MANIFEST).write_text("s b.py h b.py\ns a.py h a.py\nd f h file:f\n")
+    (run.guild_dir / layout.MANIFEST).write_text(
+        f"s b.py {'0' * 40} b.py\ns a.py {'1' * 40} a.py\nd f - file:f\n"
+    )
     out = guild("runs info -e -d -m -c").out
     assert "environment:\n  A: " in out
     assert "dependencies:\n  data:\n    f:\n      uri: file:f\n" in out

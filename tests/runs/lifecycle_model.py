@@ -125,8 +125,8 @@ class Model:
         actor = state.actors[index]
         (name, run, value), todo = actor.todo[0], actor.todo[1:]
         state = _with_actor(state, index, actor._replace(todo=todo))
-        if name == "unlock":
-            return state._replace(lock=-1)
+        if todo[:1] == (_UNLOCK,):  # nobody can tell it from an operation later
+            state = _with_actor(state, index, actor._replace(todo=todo[1:]))._replace(lock=-1)
         disk = state.disks[run]
         if name == "exchange":
             disk = _new(disk)._replace(intent=True, fresh="old")
@@ -150,14 +150,20 @@ class Model:
     # Under the lock.
 
     def _lock(self, state: State, index: int, actor: Actor) -> Iterator[State]:
-        if state.lock < 0:
-            todo = tuple(op for run in range(len(state.disks)) for op in self._to_settle(state, run))
-            if actor.kind == "0.9" or not self.settles:
-                todo = ()
-            actor = actor._replace(at=_UNDER_LOCK[actor.kind], todo=todo)
-            if actor.kind in ("queue", "delete"):
-                actor = actor._replace(run=0)
-            yield _with_actor(state, index, actor)._replace(lock=index)
+        """Get the lock, and go on to the first operation under it: having it changes nothing by itself."""
+        if state.lock >= 0:
+            return
+        todo = tuple(op for run in range(len(state.disks)) for op in self._to_settle(state, run))
+        if actor.kind == "0.9" or not self.settles:
+            todo = ()
+        actor = actor._replace(at=_UNDER_LOCK[actor.kind], todo=todo)
+        if actor.kind in ("queue", "delete"):
+            actor = actor._replace(run=0)
+        state = state._replace(lock=index)
+        if todo:
+            yield _with_actor(state, index, actor)
+        else:
+            yield from getattr(self, "_" + actor.at)(state, index, actor)
 
     def _to_settle(self, state: State, run: int) -> tuple[Op, ...]:
         disk = state.disks[run]
@@ -173,23 +179,27 @@ class Model:
 
     def _mend(self, state: State, index: int, actor: Actor) -> Iterator[State]:
         """Recover what dead holders left, run by run."""
-        after = actor._replace(run=actor.run + 1, todo=_mending(state, actor.run))
-        if after.run == len(state.disks):
-            after = after._replace(at="choose" if actor.kind == "queue" else "delete", run=0)
-        yield _with_actor(state, index, after)
+        for run in range(actor.run, len(state.disks)):
+            if todo := _mending(state, run):
+                yield _with_actor(state, index, actor._replace(run=run + 1, todo=todo))
+                return
+        if actor.kind == "queue":
+            yield from self._choose(state, index, actor._replace(at="choose", run=0))
+        else:
+            yield from self._delete(state, index, actor._replace(run=0))
 
     def _choose(self, state: State, index: int, actor: Actor) -> Iterator[State]:
         staged = [r for r in range(len(state.disks)) if status(state, r) == "staged"]
         for run in staged:
             yield _with_actor(state, index, _claiming(state, index, actor, run, "spawn"))
         if not staged:
-            yield _with_actor(state, index, actor._replace(at="idle", todo=(_UNLOCK,)))
+            yield _left(state, index, actor._replace(at="idle"))
 
     def _start(self, state: State, index: int, actor: Actor) -> Iterator[State]:
         if status(state, 0) == "staged":
             yield _with_actor(state, index, _claiming(state, index, actor, 0, "begin"))
         else:
-            yield _with_actor(state, index, actor._replace(at="done", todo=(_UNLOCK,)))
+            yield _left(state, index, actor._replace(at="done"))
 
     def _check(self, state: State, index: int, actor: Actor) -> Iterator[State]:
         """Take over, if the claim stands."""
@@ -199,18 +209,16 @@ class Model:
         stands = stands and lease is not None and lease.doing == "claimed" and not disk.staged
         if stands or not self.checks_token:
             todo = _ops(TAKE_OVER, actor.run, lease=_lease(index, actor, "claimed"))
-            actor = actor._replace(at="begin", todo=(*todo, _UNLOCK))
+            yield _left(state, index, actor._replace(at="begin", todo=todo))
         else:
-            actor = actor._replace(at="done", todo=(_UNLOCK,))
-        yield _with_actor(state, index, actor)
+            yield _left(state, index, actor._replace(at="done"))
 
     def _give_back(self, state: State, index: int, actor: Actor) -> Iterator[State]:
         if state.lock < 0:
             lease = _claim_lease(state.disks[actor.run])
             stands = lease is not None and lease.token == (index, actor.life) and lease.doing == "claimed"
             todo = _ops(RELEASE, actor.run, staged=True) if stands else ()
-            actor = actor._replace(at="idle", todo=(*todo, _UNLOCK))
-            yield _with_actor(state, index, actor)._replace(lock=index)
+            yield _left(state._replace(lock=index), index, actor._replace(at="idle", todo=todo))
 
     def _prepare(self, state: State, index: int, actor: Actor) -> Iterator[State]:
         """Make the new directory, without the lock."""
@@ -227,7 +235,7 @@ class Model:
             return
         if state.disks[0].where == "runs" and (actor.seen == _witness(state) or not self.checks_witness):
             todo = _ops(SWAP if self.exchange else SWAP_BY_RENAMES, 0, intent=True)
-        yield _with_actor(state, index, actor._replace(at="done", todo=(*todo, _UNLOCK)))
+        yield _left(state, index, actor._replace(at="done", todo=todo))
 
     def _delete(self, state: State, index: int, actor: Actor) -> Iterator[State]:
         now = status(state, 0)
@@ -236,14 +244,17 @@ class Model:
         if self._is_fenced(state):
             return
         todo = () if is_active or now == "absent" else _ops(DELETE, 0)
-        yield _with_actor(state, index, actor._replace(at="done", todo=(*todo, _UNLOCK)))
+        yield _left(state, index, actor._replace(at="done", todo=todo))
 
     def _is_fenced(self, state: State) -> bool:
-        """Whether Guild 0.9 is about to start or to end a run that nothing on disk shows to be its own."""
+        """Whether Guild 0.9 is at work on a run that no file shows to be in its hands: it is about to write
+        LOCK, or the exit status, or to remove LOCK."""
         return self.spares_0_9 and any(
-            a.kind == "0.9" and not a.has_ended and (a.at == "done" or not a.todo) == (a.at != "wait")
+            a.kind == "0.9"
+            and a.seen is not None
+            and not a.has_ended
+            and status(state, a.run) not in ("pending", "running")
             for a in state.actors
-            if a.at in ("go_0_9", "lock_0_9", "wait", "done")
         )
 
     # Without the lock.
@@ -305,9 +316,11 @@ class Model:
         is_mine = disk.where == "runs" and disk.lease is not None
         is_mine = is_mine and disk.lease is not None and disk.lease.token == _token(index, actor)
         todo = _ops(names, actor.run) if is_mine or not self.clears_under_lock else ()
+        actor = actor._replace(at="done", todo=todo)
         if self.clears_under_lock:
-            todo, state = (*todo, _UNLOCK), state._replace(lock=index)
-        yield _with_actor(state, index, actor._replace(at="done", todo=todo))
+            yield _left(state._replace(lock=index), index, actor)
+        else:
+            yield _with_actor(state, index, actor)
 
     # Guild 0.9's queue.
 
@@ -315,9 +328,9 @@ class Model:
         for run, disk in enumerate(state.disks):
             if disk.where == "runs" and disk.pending is None and disk.staged:
                 todo = (*_ops(CLAIM_0_9, run, pending=""), _UNLOCK, *_ops(START_0_9, run, pending=""))
-                actor = actor._replace(at="go_0_9", run=run, seen=disk.generation, todo=todo)
-                yield _with_actor(state, index, actor)
-        yield _with_actor(state, index, actor._replace(at="done", todo=(_UNLOCK,)))
+                going = actor._replace(at="go_0_9", run=run, seen=disk.generation, todo=todo)
+                yield _with_actor(state, index, going)
+        yield _left(state, index, actor._replace(at="done"))
 
     def _go_0_9(self, state: State, index: int, actor: Actor) -> Iterator[State]:
         if state.disks[actor.run].where != "runs":
@@ -342,6 +355,13 @@ def _ops(names: tuple[str, ...], run: int, **values: Any) -> tuple[Op, ...]:
 
 def _with_actor(state: State, index: int, actor: Actor) -> State:
     return state._replace(actors=(*state.actors[:index], actor, *state.actors[index + 1 :]))
+
+
+def _left(state: State, index: int, actor: Actor) -> State:
+    """It has the lock, and leaves it after what there is to do."""
+    if actor.todo:
+        return _with_actor(state, index, actor._replace(todo=(*actor.todo, _UNLOCK)))
+    return _with_actor(state, index, actor)._replace(lock=-1)
 
 
 def _with_disk(state: State, run: int, disk: Disk) -> State:

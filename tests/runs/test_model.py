@@ -74,9 +74,11 @@ def check_the_end(rules: Model, state: State) -> None:
 
 
 def _looked_at_by_a_new_queue(rules: Model, state: State) -> State:
-    state = state._replace(actors=(*state.actors, *QUEUE))
-    while (queue := state.actors[-2]).todo or queue.at != "choose":
-        *_, state = rules.successors(state._replace(kills=0))
+    """What it recovers before it claims or, having found nothing staged, leaves the lock."""
+    state = state._replace(actors=(*state.actors, *QUEUE), kills=0)
+    *_, state = rules.successors(state)
+    while state.actors[-2].at == "mend":
+        *_, state = rules.successors(state)
     return state
 
 
