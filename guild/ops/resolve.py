@@ -66,18 +66,25 @@ def parse_opspec(text: str | None) -> OpSpec:
 def resolve(opspec: str | None, context: Context, providers: Sequence[Provider]) -> Resolved:
     """The operation that `opspec` names: of the guildfile, else of the first provider that knows it.
 
-    Raises OperationNotFound; GuildfileError for a broken guildfile, whatever the opspec; GuildError.
+    A broken guildfile does not keep a script, or a queue, from being run: it is named in a warning then.
+    Raises OperationNotFound, GuildfileError, GuildError.
     """
-    guildfile = _guildfile(context)
+    warnings: tuple[str, ...] = ()
     missing: GuildError
     try:
-        return _from_guildfile(opspec, guildfile, context)
+        return _from_guildfile(opspec, _guildfile(context), context)
     except OperationNotFound as e:
         missing = e
+    except GuildfileError as e:
+        missing, warnings = e, (e.message,)
     for provide in providers if opspec else ():
-        found = provide(str(opspec), context)
+        try:
+            found = provide(str(opspec), context)
+        except OperationNotFound as e:
+            raise (missing if warnings else e) from None
         if found is not None:
-            return found if isinstance(found, Resolved) else Resolved(found)
+            resolved = found if isinstance(found, Resolved) else Resolved(found)
+            return replace(resolved, warnings=(*warnings, *resolved.warnings))
     raise missing
 
 

@@ -116,8 +116,8 @@ def test_the_default_operation_is_the_guildfiles(context: Context, write: Callab
     assert opdef(context, None, [broken]).opspec == "train"
 
 
-@pytest.mark.parametrize("opspec", ["train", "other", None])
-def test_a_broken_guildfile_is_an_error_whatever_is_asked_for(
+@pytest.mark.parametrize("opspec", ["train", None])
+def test_a_broken_guildfile_is_an_error_for_what_no_provider_knows(
     context: Context, write: Callable[..., None], opspec: str | None
 ) -> None:
     write("train: [\n")
@@ -125,6 +125,15 @@ def test_a_broken_guildfile_is_an_error_whatever_is_asked_for(
         resolve(opspec, context, [other])
     assert e.value.message.startswith(f"error in {context.cwd / 'guild.yml'}: line 2: ")
     assert e.value.hint == f"guildfile in {context.cwd} contains an error"
+
+
+def test_a_broken_guildfile_is_a_warning_for_what_a_provider_knows(
+    context: Context, write: Callable[..., None]
+) -> None:
+    write("train: [\n")
+    resolved = resolve("other", context, [other])
+    assert resolved.opdef.opspec == "other"
+    assert resolved.warnings[0].startswith(f"error in {context.cwd / 'guild.yml'}: line 2: ")
 
 
 def test_a_wrong_operation_is_an_error_where_it_is_asked_for(
