@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from guild.errors import GuildError
 from guild.home import Home, choose_home
 from guild.runs.store import RunStore
 
@@ -35,4 +36,10 @@ class App:
 
 
 def make_app(options: Globals) -> App:
-    return App(Path(os.getcwd()), dict(os.environ), options)
+    try:
+        cwd = Path(os.getcwd())
+    except FileNotFoundError:
+        raise GuildError(
+            "the current directory does not exist any more", "Change to another one, or name one with -C DIR."
+        ) from None
+    return App(cwd, dict(os.environ), options)

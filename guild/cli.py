@@ -7,7 +7,7 @@ from typing import NoReturn
 import click
 
 from guild.commands._lazy import LazyGroup
-from guild.errors import EXIT_INTERNAL, EXIT_INTERRUPTED, GuildError
+from guild.errors import EXIT_ERROR, EXIT_INTERNAL, EXIT_INTERRUPTED, GuildError
 
 # name -> module of guild.commands (its attribute `command`), and the line for `guild --help`, so that help
 # loads none of them. tests/test_house.py compares the lines with the commands.
@@ -103,6 +103,8 @@ def _run(args: list[str]) -> int:
     except BrokenPipeError:
         _drop_stdout()
         return 1
+    except OSError as e:
+        return _system_error(e, debug)
     except Exception as e:
         return _internal_error(e, debug)
 
@@ -125,6 +127,15 @@ def _drop_stdout() -> None:
     """Whoever read our output is gone: nothing more goes there, not even at exit."""
     devnull = os.open(os.devnull, os.O_WRONLY)
     os.dup2(devnull, sys.stdout.fileno())
+
+
+def _system_error(error: OSError, debug: bool) -> int:
+    """What the system refuses (a full disk, a missing permission) is the user's to mend: no report."""
+    if debug or error.errno is None:
+        return _internal_error(error, debug)
+    where = f": '{error.filename}'" if error.filename is not None else ""
+    click.echo(f"guild: {error.strerror}{where}", err=True)
+    return EXIT_ERROR
 
 
 def _internal_error(error: Exception, debug: bool) -> int:

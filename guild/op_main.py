@@ -24,6 +24,7 @@ _WORDS = {
     "off": False, "Off": False, "OFF": False,
     ".inf": float("inf"), "-.inf": float("-inf"), ".nan": float("nan"),
 }  # fmt: skip
+_RUNPY = getattr(sys.modules.get("runpy"), "__file__", "")
 # Patterns as texts: `re` is loaded where a value is decoded, so not for a script that takes arguments.
 _INT = r"(0|-?[1-9][0-9]*)\Z"
 _FLOAT = r"-?[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?\Z"
@@ -234,15 +235,20 @@ def _run(path: str, spec: Any, presets: dict[str, Any]) -> None:
     # Our own module must stay alive while its functions run.
     sys.modules["guild.op_main"] = sys.modules["__main__"]
     sys.modules["__main__"] = module
-    try:
-        exec(_compile(source, path, presets), module.__dict__)
-    except Exception as e:
-        # The traceback begins in the user's code; a syntax error names the place itself.
-        trace = e.__traceback__
-        while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+    _hide_own_frames()
+    exec(_compile(source, path, presets), module.__dict__)
+
+
+def _hide_own_frames() -> None:
+    """Tracebacks begin in the user's code; a syntax error names its place itself."""
+    shown: Any = sys.excepthook
+
+    def hook(kind: Any, error: Any, trace: Any) -> None:
+        while trace is not None and trace.tb_frame.f_code.co_filename in (__file__, "<frozen runpy>", _RUNPY):
             trace = trace.tb_next
-        sys.excepthook(type(e), e.with_traceback(trace), trace)
-        sys.exit(1)
+        shown(kind, error.with_traceback(trace), trace)
+
+    sys.excepthook = hook
 
 
 def _compile(source: bytes, path: str, presets: dict[str, Any]) -> Any:

@@ -62,7 +62,12 @@ class Result:
         return found
 
 
-@click.command("compare", cls=RunsCommand, context_settings=SETTINGS, short_help="Compare runs: flags and results side by side.")
+@click.command(
+    "compare",
+    cls=RunsCommand,
+    context_settings=SETTINGS,
+    short_help="Compare runs: flags and results side by side.",
+)
 @runs_argument
 @click.option("-t", "--table", is_flag=True, help="Print a table (the default).")
 @click.option("--csv", metavar="FILE", help="Write CSV to FILE; - for standard output.")

@@ -79,6 +79,10 @@ def command(app: App, /, opspec: str | None, flags: tuple[str, ...], **options: 
         opspec = None
     given = RunOptions(opspec=opspec, flags=flags, **options)
     check(given)
+    if given.pidfile is not None:
+        from guild.launch.background import check_pidfile
+
+        check_pidfile(given.pidfile)
     app.store.create()
     if given.restart is not None or given.restage is not None:
         from guild.commands._run_again import run_again

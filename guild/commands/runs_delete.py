@@ -32,7 +32,9 @@ class DeleteOptions:
     permanent: bool
 
 
-@click.command("delete", cls=RunsCommand, context_settings=SETTINGS, short_help="Delete runs; they can be restored.")
+@click.command(
+    "delete", cls=RunsCommand, context_settings=SETTINGS, short_help="Delete runs; they can be restored."
+)
 @runs_argument
 @filter_options()
 @click.option("-p", "--permanent", is_flag=True, help="Remove them for good; they cannot be restored.")

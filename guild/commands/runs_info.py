@@ -84,7 +84,7 @@ def describe(app: App, seen: Seen) -> dict[str, Any]:
         "exit_status": "" if run.exit_status() is None else run.exit_status(),
         "pid": (run.lock_pid() if status is RunStatus.RUNNING else None) or "",
         **_waits(app, run, status),
-        **({"reason": _text(run.attr(layout.REASON))} if run.attr(layout.REASON) else {}),
+        **({"reason": reason} if (reason := run.reason()) else {}),
         **{name: run.attr(name) for name in attr_names(run.guild_dir) if _is_shown(name)},
         "tags": run.list_attr("tags"),
         "flags": run.map_attr("flags"),

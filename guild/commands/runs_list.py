@@ -109,7 +109,7 @@ def describe(seen: Seen) -> dict[str, Any]:
         "status": status.value,
         "stopped": run.int_attr(layout.STOPPED),
         "tags": run.attr("tags"),
-        "reason": run.attr(layout.REASON),
+        "reason": run.reason() or None,
     }
     if seen.proto is not None:
         described["batch_proto"] = {"opref": str(seen.proto)}

@@ -83,7 +83,9 @@ def _chosen(app: App, options: StopOptions) -> list[Seen]:
             for seen in select(matching, [spec]):
                 click.echo(f"Nothing to stop: run {seen.id} is {seen.status.value}", err=True)
     if not found and not options.specs:
-        click.echo("Nothing to stop.", err=True)
+        click.echo(
+            "Nothing to drain: no queue is running." if options.drain else "Nothing to stop.", err=True
+        )
     return list({seen.id: seen for seen in found}.values())
 
 

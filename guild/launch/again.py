@@ -182,7 +182,7 @@ def rewrite(run: Run, spec: RunSpec, changes: Changes, now: int, environ: Mappin
         attrs.write_attr(run.guild_dir, name, value)
     if spec.opdef.opref != run.opref:
         attrs.write_opref(run.guild_dir, str(spec.opdef.opref))
-    recipe.write(run, recipe.from_spec(spec))
+    recipe.write(run, recipe.from_spec(spec, environ))
 
 
 def rewrite_env(run: Run, spec: RunSpec, environ: Mapping[str, str], home: Path) -> None:

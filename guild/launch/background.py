@@ -16,6 +16,12 @@ from guild.runs.store import RunStore
 _TIME_LIMIT = 60.0
 
 
+def check_pidfile(pidfile: str | None) -> None:
+    """Before a run is made for it: raises GuildError for a pidfile that cannot be written."""
+    if pidfile and not os.access(os.path.dirname(os.path.abspath(pidfile)), os.W_OK):
+        raise GuildError(f"cannot write the pidfile '{pidfile}'", "Its directory must exist and be writable.")
+
+
 def hand_over(
     store: RunStore, run: Run, lease: Lease, pidfile: str | None, environ: Mapping[str, str]
 ) -> None:
@@ -24,9 +30,6 @@ def hand_over(
     Raises GuildError if that does not happen; the run then is an error with the reason.
     """
     path = str(Path(pidfile).absolute()) if pidfile else ""
-    if path and not os.access(os.path.dirname(path), os.W_OK):
-        lifecycle.fail(store, run, f"cannot write the pidfile '{pidfile}'", 1)
-        raise GuildError(f"cannot write the pidfile '{pidfile}'")
     supervisor = subprocess.Popen(
         [sys.executable, "-m", "guild.launch.supervise", str(run.path), lease.token, lease.gpus or "", path],
         stdin=subprocess.DEVNULL,

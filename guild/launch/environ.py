@@ -48,8 +48,13 @@ def format_env(environ: Mapping[str, str]) -> str:
     return "".join(
         f"export {name}={shlex.quote(value) if value else ''}\n"
         for name, value in sorted(environ.items())
-        if name not in ("PWD", "_") and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name)
+        if name not in ("PWD", "_") and is_exportable(name)
     )
+
+
+def is_exportable(name: str) -> bool:
+    """Whether a shell can take a variable of this name (bash hands on functions as `BASH_FUNC_name%%`)."""
+    return re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) is not None
 
 
 def parse_env(text: str) -> dict[str, str]:

@@ -68,7 +68,7 @@ def prepare(
         known = {name: value for name, value in new.items() if value is not None}
         attrs.write_new_attrs(made.guild_dir, {**known, "deps": {}})
         add_source(made, spec, source, environ)
-        recipe.write(made, recipe.from_spec(spec))
+        recipe.write(made, recipe.from_spec(spec, environ if staged else {}))
         if staged:
             write_env(made, spec, environ, run_id=run_id, run_dir=run_dir, home=store.home.path)
     except BaseException:

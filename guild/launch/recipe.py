@@ -13,6 +13,7 @@ from typing import Any
 
 from guild.base import files
 from guild.errors import GuildError
+from guild.launch import environ as env_rules
 from guild.launch.command import cmd_flags_from_attr, flag_env, render_command
 from guild.launch.spec import Place, RunSpec
 from guild.ops.opdef import Choice, FlagDef, OpDef, SelectRule, SourceRules
@@ -38,11 +39,14 @@ class Recipe:
     delete_on_success: bool = False
     pip_freeze: bool = False
     env_secrets: tuple[str, ...] = ()
+    more_env: Mapping[str, str] = field(default_factory=dict)  # recorded, with names that no shell can export
     opdef: OpDef | None = field(default=None)
 
 
-def from_spec(spec: RunSpec) -> Recipe:
+def from_spec(spec: RunSpec, environ: Mapping[str, str]) -> Recipe:
+    """`environ`: that of a staging, of which `.guild/ENV` holds what a shell can take."""
     opdef = spec.opdef
+    more = {k: v for k, v in env_rules.without_run(environ).items() if not env_rules.is_exportable(k)}
     return Recipe(
         argv=spec.argv,
         own_env=spec.own_env,
@@ -57,6 +61,7 @@ def from_spec(spec: RunSpec) -> Recipe:
         delete_on_success=opdef.delete_on_success and not spec.request.keep_run,
         pip_freeze=opdef.is_python and opdef.pip_freeze,
         env_secrets=opdef.env_secrets,
+        more_env=env_rules.recorded(more, opdef.env_secrets),
         opdef=opdef,
     )
 

@@ -102,7 +102,7 @@ def _with_interpreter(made: recipe.Recipe, place: Place, options: Options) -> li
 def job_environ(home: Path, run: Run, made: recipe.Recipe, starter: Mapping[str, str]) -> dict[str, str]:
     """The environment of the job (`environ.job_environ` has the rule)."""
     recorded = read_env(run)
-    base = starter if recorded is None else recorded
+    base = starter if recorded is None else {**recorded, **made.more_env}
     own = dict(made.own_env)
     if made.is_python:
         inherited = env_rules.without_run(base).get("PYTHONPATH", "")
@@ -136,6 +136,7 @@ class _Execution:
     made: recipe.Recipe
     orders: process.Orders
     options: Options
+    reason: str = ""
 
     def execute(self) -> Started:
         try:
@@ -160,7 +161,7 @@ class _Execution:
 
     def _ended(self, code: int, reap: Callable[[], None], failure: str) -> Started:
         try:
-            lifecycle.finish(self.store, self.run, code, reap, failure)
+            lifecycle.finish(self.store, self.run, code, reap, failure or self.reason)
             if code == 0 and self.made.delete_on_success and self.store.holds(self.run):
                 with lifecycle.locked(self.store) as held:
                     lifecycle.to_trash(held, self.run)
@@ -182,8 +183,12 @@ class _Execution:
             output.write,
             grace,
             deadline=None if minutes is None else time.monotonic() + minutes * 60,
-            on_timeout=lambda: self.options.log(f"Stopping process early (pid {child.pid})"),
+            on_timeout=lambda: self._on_timeout(child.pid, minutes),
         )
+
+    def _on_timeout(self, pid: int, minutes: float | None) -> None:
+        self.reason = f"stopped after {minutes:g} minutes (--stop-after)"
+        self.options.log(f"Stopping process early (pid {pid})")
 
     def _record_environment(self) -> None:
         """The attributes that the start need not wait for."""

@@ -170,7 +170,7 @@ def assign(
 
 def split_args(args: Sequence[str]) -> list[tuple[str, str]]:
     """(name, text) of each `NAME=VALUE`. Raises GuildError naming all that are something else."""
-    bad = [arg for arg in args if "=" not in arg]
+    bad = [arg for arg in args if "=" not in arg or arg.startswith("=")]
     if bad:
         lines = "\n".join(bad)
         raise GuildError(f"invalid argument(s):\n{lines}\nexpected NAME=VAL")

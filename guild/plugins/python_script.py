@@ -5,7 +5,7 @@ from pathlib import Path
 
 from guild.errors import OperationNotFound
 from guild.ops.found import PYTHON_PLUGINS, Found, ImportSpec
-from guild.ops.opdef import FLAG_ARGS, OpDef
+from guild.ops.opdef import FLAG_ARGS, OpDef, SelectRule, SourceRules
 from guild.ops.opref import OpRef
 from guild.ops.resolve import Context, Resolved, with_imported
 
@@ -28,6 +28,8 @@ def provide(opspec: str, context: Context) -> Resolved | None:
         cmd_args=("${python_exe}", "-um", "guild.op_main", main, FLAG_ARGS),
         project_dir=str(root),
         is_python=True,
+        # Whatever the limits of the default rules leave out, the script itself is copied.
+        sourcecode=SourceRules(rules=(SelectRule(True, f"/{main}.py"),)),
         plugins=PYTHON_PLUGINS,
     )
     return with_imported(Found(opdef, ImportSpec(all=True, script=main)), context)

@@ -18,7 +18,7 @@ from guild.errors import LockTimeout, RunChanged
 from guild.runs import attrs, layout, swap
 from guild.runs.lease import Doing, Lease
 from guild.runs.order import Order
-from guild.runs.run import Run, home_of
+from guild.runs.run import LOST, Run, home_of
 from guild.runs.status import RunStatus
 from guild.runs.store import LOCK_SECONDS, RunStore
 
@@ -215,15 +215,15 @@ def fail(store: RunStore, run: Run, reason: str, code: int | None = None, held: 
     else:
         attrs.write_attr(run.guild_dir, layout.STOPPED, store.clock.now())
         attrs.write_attr(run.guild_dir, layout.EXIT_STATUS, code)
-    for name in (layout.STAGED, layout.LOCK, layout.ORDER):
+    for name in (layout.STAGED, layout.LOCK):
         files.remove_file(run.guild_dir / name)
-    _clear(store, run, lease, held, layout.PENDING, layout.LEASE)
+    _clear(store, run, lease, held, layout.PENDING, layout.ORDER, layout.LEASE)
     store.ring(run.id, "failed")
 
 
 def _clear(store: RunStore, run: Run, lease: Lease | None, held: Held | None, *names: str) -> None:
-    """The last files of a run that counts as ended before they are all away: only if nobody has restarted or
-    restaged it by then. Where the lock cannot be had they stay, and mean nothing once their holder is gone."""
+    """The last files of a run that counts as ended before they are all away: only if nobody has restarted
+    or restaged it by then. Without the lock they stay, and mean nothing once their holder is gone."""
     with suppress(LockTimeout):
         path = None if store.holds(run) else run.guild_dir
         with nullcontext() if held else store.lock(path=path):
@@ -268,9 +268,8 @@ def recover(held: Held, run: Run) -> str | None:
         return None
     if lease.is_held or lease.doing not in (Doing.STARTING, Doing.RUNNING) or run.exit_status() is not None:
         return None
-    reason = "ended without a word: its supervisor was killed or the machine went down"
-    fail(held.store, run, reason, held=held)
-    return reason
+    fail(held.store, run, LOST, held=held)
+    return LOST
 
 
 def _back_to_staged(run: Run) -> None:

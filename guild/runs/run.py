@@ -15,6 +15,7 @@ from guild.runs.order import Order, place_key
 from guild.runs.status import MARKERS, RunStatus, read_status
 
 _PID_MAX = 2**31
+LOST = "ended without a word: its supervisor was killed or the machine went down"
 
 
 class Run:
@@ -166,6 +167,18 @@ class Run:
             return self._read(layout.SUPERVISOR_LOG).decode("utf-8", "replace").splitlines()
         except OSError:
             return []
+
+    def reason(self) -> str:
+        """Why the run ended as it did, where that is recorded or can be told; else ''."""
+        recorded = self.attr(layout.REASON)
+        if recorded is not None:
+            return str(recorded)
+        lease = self.lease()
+        if lease is None or lease.is_held or self.exit_status() is not None:
+            return ""
+        if self.status() is RunStatus.PENDING:
+            return f"whoever was {lease.doing.value} it is gone; a queue, or 'guild run --start', mends that"
+        return LOST if self.status() is RunStatus.ERROR else ""
 
     def _read(self, name: str) -> bytes:
         return files.read_regular(self.guild_dir / name)

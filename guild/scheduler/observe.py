@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from guild.base.processes import is_alive
 from guild.runs import journal, lifecycle
 from guild.runs.lifecycle import Held
 from guild.runs.resources import Gpus, parse_gpus
@@ -120,7 +121,8 @@ class Observer:
         lease = run.lease()
         return ActiveRun(
             run.id,
-            is_mine=lease is not None and lease.queue == self._me,
+            # A job whose supervisor was killed goes on by itself: no longer ours, but in progress.
+            is_mine=lease is not None and lease.queue == self._me and is_alive(lease.holder),
             in_progress=status is RunStatus.RUNNING or self._holds_up(run),
             gpus=parse_gpus(lease.gpus) if lease is not None else None,
         )

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable
 
 from guild.runs.run import Run
+from guild.runs.status import RunStatus
 from guild.scheduler.model import Decision, Hold, QueuePolicy, Reason
 from guild.scheduler.observe import Note
 
@@ -35,6 +36,8 @@ class Reporter:
 
     def ended(self, run: Run) -> list[str]:
         """One clear line for a run that did not end well, none for one that did."""
+        if run.status() is RunStatus.RUNNING:
+            return [line("WARNING", f"Lost the supervisor of run {run.id}, which goes on by itself")]
         code = run.exit_status()
         reason = run.attr("_reason")
         if code == 0 and not reason:

@@ -30,8 +30,10 @@ STARTED = EPOCH + 7_000_000
 PRIORITY = 3
 CHECKPOINT = "checkpoint"  # what the user's own code has written in an ended run
 
-_CHANGING = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.utime", "os.link", "os.symlink")
-_CHANGING += ("os.truncate", "os.chmod")
+_CHANGING = frozenset(
+    f"os.{name}"
+    for name in ("rename", "remove", "mkdir", "rmdir", "utime", "link", "symlink", "truncate", "chmod")
+)
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _STOPPED = 77
 _FAILED = 78
@@ -204,7 +206,7 @@ class Steps:
             self.step()
             return done
 
-        os.write, os.fsync = write, lambda fd: None  # type: ignore[assignment]
+        os.write, os.fsync = write, lambda fd: None
         swap._exchanged = exchange
         sys.addaudithook(self._hear)
 

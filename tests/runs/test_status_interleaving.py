@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -23,6 +23,8 @@ from guild.runs.status import MARKERS, RunStatus, read_status
 from guild.runs.store import RunStore
 from tests.runs import lifecycle_world as world
 from tests.runs.lifecycle_world import Held, Trace
+
+T = TypeVar("T")
 
 _READ = (layout.LOCK, layout.LEASE, layout.PENDING)
 STAGED, PENDING, RUNNING = RunStatus.STAGED, RunStatus.PENDING, RunStatus.RUNNING
@@ -38,12 +40,6 @@ class Snapshot:
     exit_status: bytes | None
     lock_written: float
     alive: frozenset[ProcessId]
-
-    def file(self, name: str) -> bytes:
-        for found, data in self.files:
-            if found == name:
-                return data
-        raise FileNotFoundError(name)
 
 
 @dataclass
@@ -95,7 +91,7 @@ class Stage:
     def stat(self, path: Any) -> Any:
         if self.reader is None:
             return os.stat(path)
-        written: float | None = self.reader.saw("stat", _lock_written)
+        written = self.reader.saw("stat", _lock_written)
         if written is None:
             raise FileNotFoundError(path)
         return SimpleNamespace(st_mtime=written)
@@ -131,7 +127,7 @@ class Reader(Run):
         self._rounds += 1
         self._known = ()
 
-    def saw(self, what: object, read: Callable[[Snapshot], Any]) -> Any:
+    def saw(self, what: object, read: Callable[[Snapshot], T]) -> T:
         if self._reads == len(self._choices):
             raise _Wants((self._rounds, self._known, what))
         value = read(self._snapshots[self._choices[self._reads]])
@@ -140,8 +136,7 @@ class Reader(Run):
         return value
 
     def markers(self) -> frozenset[str]:
-        found: frozenset[str] = self.saw("markers", lambda s: s.markers)
-        return found
+        return self.saw("markers", lambda s: s.markers)
 
     def attr(self, name: str, default: Any = None) -> Any:
         assert name == layout.EXIT_STATUS
@@ -149,7 +144,7 @@ class Reader(Run):
         return default if data is None else yamlio.decode(data)
 
     def _read(self, name: str) -> bytes:
-        data: bytes | None = self.saw(name, lambda s: dict(s.files).get(name))
+        data = self.saw(name, lambda s: dict(s.files).get(name))
         if data is None:
             raise FileNotFoundError(name)
         return data
@@ -157,9 +152,10 @@ class Reader(Run):
 
 def readings(stage: Stage, first: int, last: int) -> Iterator[tuple[int, RunStatus]]:
     """Every reading that begins in snapshot `first` and ends by `last`: (where it ended, what it said)."""
-    todo, seen = [(first,)], set()
+    todo: list[tuple[int, ...]] = [(first,)]
+    seen: set[tuple[object, int]] = set()
     while todo:
-        choices: tuple[int, ...] = todo.pop()
+        choices = todo.pop()
         stage.reader = Reader(stage.path, stage.snapshots, choices)
         try:
             found = read_status(stage.reader)
@@ -262,7 +258,8 @@ def restaged(stage: Stage, run: Run) -> None:
 def failed(code: int | None) -> Callable[[Stage, Run], None]:
     def fail(stage: Stage, run: Run) -> None:
         life(stage, run)
-        lifecycle.fail(stage.store, run, "in vain", code) if _restart(stage, run) else None
+        _restart(stage, run)
+        lifecycle.fail(stage.store, run, "in vain", code)
 
     return fail
 
