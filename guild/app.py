@@ -27,7 +27,10 @@ class App:
 
     @cached_property
     def home(self) -> Home:
-        return Home(choose_home(self.options.home, self.environ, self.cwd))
+        path = choose_home(self.options.home, self.environ, self.cwd)
+        if path.exists() and not path.is_dir():
+            raise GuildError(f"Guild home '{path}' is not a directory")
+        return Home(path)
 
     @cached_property
     def store(self) -> RunStore:

@@ -92,7 +92,8 @@ def _find_module(name: str) -> tuple[str, Any]:
             raise
         spec = None
     if spec is None or not spec.origin or not os.path.isfile(spec.origin):
-        sys.exit("guild: No module named %s" % name)
+        place = "neither %s.py in the source code of the run nor a module of %s"
+        sys.exit("guild: No module named %s (%s)" % (name, place % (name.replace(".", "/"), sys.executable)))
     return os.path.abspath(spec.origin), spec
 
 

@@ -1,5 +1,6 @@
 """A new run: resolve the operation, show it, prepare it, and stage it or have it executed."""
 
+import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -199,6 +200,8 @@ def _stage(app: App, options: RunOptions, spec: RunSpec, chosen: Chosen) -> int:
         swap.remove(store, place)
     say(f"{spec.opdef.name} staged as {run.id}", options)
     say(f"To start the operation, use 'guild run --start {run.id}'", options)
+    if run.is_queue:
+        say("(Other queues do not start it: a queue starts no queue.)", options)
     return 0
 
 
@@ -221,10 +224,7 @@ def _run_aside(app: App, options: RunOptions, spec: RunSpec, chosen: Chosen, sta
     from guild.commands._run_execute import execute
 
     run_dir = Path(os.path.abspath(options.stage_dir or options.run_dir or ""))
-    if os.path.lexists(run_dir) and not (run_dir.is_dir() and not any(run_dir.iterdir())):
-        raise GuildError(f"directory '{run_dir}' is not empty", "Name a new or an empty directory.")
-    if not run_dir.parent.is_dir():
-        raise GuildError(f"directory '{run_dir.parent}' does not exist")
+    _check_run_dir(run_dir)
     place = run_dir.with_name(f".{run_dir.name}.guild-{app.store.new_id()[:8]}")
     made = _prepare(app, options, spec, chosen, place, run_dir.name, run_dir)
     try:
@@ -244,6 +244,20 @@ def _run_aside(app: App, options: RunOptions, spec: RunSpec, chosen: Chosen, sta
         text = f"Run directory is '{options.run_dir}' (results will not be visible to Guild)"
         click.echo(text, err=True)
     return execute(app, options, run, lease, spec.opdef.name)
+
+
+def _check_run_dir(run_dir: Path) -> None:
+    """The directory is absent or empty, and its parents are there, made if need be. Raises GuildError."""
+    try:
+        if os.path.lexists(run_dir) and not run_dir.is_dir():
+            raise GuildError(f"'{run_dir}' is not a directory", "Name a new or an empty directory.")
+        if run_dir.is_dir() and any(run_dir.iterdir()):
+            raise GuildError(f"directory '{run_dir}' is not empty", "Name a new or an empty directory.")
+        os.makedirs(run_dir.parent, exist_ok=True)
+        if not os.access(run_dir.parent, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as e:
+        raise GuildError(f"cannot use directory '{run_dir}': {e.strerror or e}") from None
 
 
 def _remove_left(place: Path) -> None:

@@ -11,7 +11,7 @@ from guild.commands._run_options import RunOptions
 from guild.launch.prepare import ProjectSource
 from guild.launch.spec import RunSpec
 from guild.ops.flags import assign, format_value
-from guild.ops.opdef import FlagDef, OpDef
+from guild.ops.opdef import Choice, FlagDef, OpDef
 from guild.runs.run import Run
 
 
@@ -55,7 +55,7 @@ def _help_op(opdef: OpDef) -> int:
     click.echo("Use 'guild run --help' for a list of options.")
     if opdef.flags:
         click.echo("\nFlags:")
-        rows = [(flag.name, _flag_help(flag)) for flag in opdef.flags]
+        rows = [row for flag in opdef.flags for row in ((flag.name, _flag_help(flag)), *_choice_rows(flag))]
         for line in table(rows, indent=2):
             click.echo(line)
     return 0
@@ -70,10 +70,21 @@ def _flag_help(flag: FlagDef) -> str:
         notes.append("(required)")
     elif flag.null_label:
         notes.append(f"(default is {flag.null_label})")
-    if flag.choices:
-        values = [format_value(c.alias if c.alias is not None else c.value) for c in flag.choices]
-        notes.append("choices: " + ", ".join(values))
+    if flag.choices and not any(c.description for c in flag.choices):
+        notes.append("choices: " + ", ".join(_choice_name(c) for c in flag.choices))
     return " ".join([text, *notes]).strip()
+
+
+def _choice_name(choice: Choice) -> str:
+    return format_value(choice.alias if choice.alias is not None else choice.value)
+
+
+def _choice_rows(flag: FlagDef) -> list[tuple[str, str]]:
+    """A line for each choice, where any of them has a description."""
+    if not any(c.description for c in flag.choices):
+        return []
+    rows = [(_choice_name(c), " ".join(c.description.split())) for c in flag.choices]
+    return [("", line) for line in table(rows, indent=2)]
 
 
 def _test_flags(options: RunOptions, opdef: OpDef, proto: Run | None) -> int:

@@ -33,4 +33,7 @@ def command(app: App, /, filters: tuple[str, ...], hidden: bool) -> None:
         if (hidden or not op.name.rpartition(":")[2].startswith("_"))
         and (not filters or any(text in op.name for text in filters))
     ]
+    if not rows:
+        where = "match" if found and filters else f"are defined in {app.cwd}"
+        click.echo(f"No operations {where}. A script can be run directly: guild run train.py", err=True)
     echo_table(sorted(rows))

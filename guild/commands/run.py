@@ -77,6 +77,7 @@ def command(app: App, /, opspec: str | None, flags: tuple[str, ...], **options: 
     if opspec is not None and "=" in opspec:
         flags = (opspec, *flags)
         opspec = None
+    options["tags"] = tuple(tag for tag in options["tags"] if tag.strip())
     given = RunOptions(opspec=opspec, flags=flags, **options)
     check(given)
     if given.pidfile is not None:

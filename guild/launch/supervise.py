@@ -156,7 +156,11 @@ class _Execution:
                 self._record_environment()
             code = watch.until_ended()
         if failure is not None:
-            return self._ended(1, lambda: process.reap(child), f"error running {self.made.opspec}: {failure}")
+            return self._ended(
+                1,
+                lambda: process.reap(child),
+                f"error running {self.made.opspec}: {failure}: '{self.command.argv[0]}'",
+            )
         return self._ended(code, lambda: process.reap(child), output.failure)
 
     def _ended(self, code: int, reap: Callable[[], None], failure: str) -> Started:

@@ -246,7 +246,7 @@ def with_undefined(flags: Sequence[FlagDef], names: Iterable[str]) -> tuple[Flag
 def check(flags: Sequence[FlagDef], values: Flags) -> None:
     """Raise GuildError where a required flag is missing, or a value is no choice or out of range.
 
-    A flag's own default is always good, as is a search range.
+    A search range is always good.
     """
     faults, hints = [], []
     for flag in flags:
@@ -268,8 +268,10 @@ def check(flags: Sequence[FlagDef], values: Flags) -> None:
 
 def _fault(flag: FlagDef, value: FlagValue) -> tuple[str, str] | None:
     """(what is wrong with one value, what to do), if something is."""
-    if value is None or is_function(value) or same_value(value, _default(flag)):
+    if value is None or is_function(value):
         return None
+    if flag.type in ("int", "float", "number") and isinstance(value, str) and value:
+        return f"invalid value {format_value(value)} for {flag.name}: {_EXPECTED[flag.type]}", ""
     if value and flag.choices and not flag.allow_other and _choice(flag, value) is None:
         rows = table([(format_value(c.value), c.description) for c in flag.choices], indent=2)
         lines = [f"Unsupported value for '{flag.name}' - supported values are:", "", *rows, ""]

@@ -22,7 +22,8 @@ def provide(opspec: str, context: Context) -> OpDef | None:
     relative = path.relative_to(root).as_posix()
     taken = SelectRule(True, f"/{relative}")
     return OpDef(
-        opref=OpRef("script", str(path.parent), "", "", path.name),
+        # As Guild 0.9 records it: the current directory, and the file as it was named.
+        opref=OpRef("script", str(context.cwd), "", "", opspec),
         opspec=str(path),
         # The copy in the run directory, which is as it was when the run was staged.
         cmd_args=(f"./{relative}",),

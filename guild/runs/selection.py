@@ -23,6 +23,8 @@ UNREADABLE = "?"
 _INDEX = re.compile(r"[0-9]+\Z")
 _RANGE = re.compile(r"([0-9]*):([0-9]*)\Z")
 _SHOWN_MATCHES = 20
+# A number beyond the list may be the beginning of an id; a slip of the finger must not be taken for one.
+_SHORTEST_NUMERIC_ID = 4
 
 
 class HasId(Protocol):
@@ -178,8 +180,8 @@ def look(runs: Iterable[Run], filters: Filters = NO_FILTERS) -> list[Seen]:
 def select(runs: Sequence[T], specs: Sequence[str]) -> list[T]:
     """The runs that each of `specs` names, in that order, none twice.
 
-    `N`: the N-th (from 1); `A:B`: from A to B, ends may be left out; else the beginning of an id. Raises
-    GuildError for one that names no run, or several.
+    `N`: the N-th (from 1); `A:B`: from A to B, ends may be left out; else the beginning of an id, or the path
+    of a run directory. Raises GuildError for one that names no run, or several.
     """
     chosen: dict[str, T] = {}
     for spec in specs:
@@ -197,22 +199,28 @@ def _select_one(runs: Sequence[T], spec: str) -> Sequence[T]:
         if not found:
             raise _not_found(spec)
         return found
+    if "/" in spec:
+        return [_by_id(runs, os.path.basename(os.path.realpath(spec)), spec)]
+    if _INDEX.match(spec) and len(spec) < _SHORTEST_NUMERIC_ID:
+        raise _not_found(spec)
     return [_by_id(runs, spec)]
 
 
 def _in_range(runs: Sequence[T], first: str, last: str) -> Sequence[T]:
-    start = max(int(first[:10]), 1) if first else 1
+    start = int(first[:10]) if first else 1
+    if start < 1:
+        return ()
     end = int(last[:10]) if last else len(runs)
     return runs[start - 1 : end]
 
 
-def _by_id(runs: Sequence[T], text: str) -> T:
+def _by_id(runs: Sequence[T], text: str, shown: str = "") -> T:
     matches = [run for run in runs if text and run.id.startswith(text)]
     exact = [run for run in matches if run.id == text]
     if exact:
         return exact[0]
     if not matches:
-        raise _not_found(text)
+        raise _not_found(shown or text)
     if len(matches) > 1:
         raise _ambiguous(text, [run.id for run in matches])
     return matches[0]

@@ -434,9 +434,22 @@ def test_a_range_needs_a_number() -> None:
     assert "expected a number" in failing("d=abc", flags=(FlagDef("d", min=1),)).message
 
 
-def test_a_search_range_and_the_flags_own_default_are_not_checked() -> None:
-    flags = (FlagDef("lr", 0.1, min=0, max=1), FlagDef("odd", 7, choices=(Choice(1),), max=3))
-    assert assign(flags, ["lr=uniform[0:5]"]).values == {"lr": "uniform[0:5]", "odd": 7}
+def test_a_search_range_is_not_checked() -> None:
+    flags = (FlagDef("lr", 0.1, min=0, max=1),)
+    assert assign(flags, ["lr=uniform[0:5]"]).values == {"lr": "uniform[0:5]"}
+
+
+@pytest.mark.parametrize(
+    ("flag", "why"),
+    [
+        (FlagDef("odd", 7, max=1), "out of range"),
+        (FlagDef("odd", "q", choices=(Choice("a"),)), "Unsupported value for 'odd'"),
+        (FlagDef("odd", "x", type="int"), "expected a whole number"),
+    ],
+)
+def test_a_flags_own_default_is_checked_like_any_value(flag: FlagDef, why: str) -> None:
+    assert why in failing(flags=(flag,)).message
+    assert assign((flag,), [], force=True).values == {"odd": flag.default}
 
 
 @pytest.mark.parametrize("args", [[], ["e="], ["e=null"]])
@@ -471,7 +484,7 @@ def test_checking_alone_takes_what_is_right() -> None:
 
 
 def test_a_default_is_of_the_flags_type() -> None:
-    flags = (FlagDef("f", 1, type="float"), FlagDef("s", 1, type="string"), FlagDef("odd", "x", type="int"))
+    flags = (FlagDef("f", 1, type="float"), FlagDef("s", 1, type="string"))
     values = assign(flags, ()).values
-    assert values == {"f": 1.0, "s": "1", "odd": "x"}
+    assert values == {"f": 1.0, "s": "1"}
     assert isinstance(values["f"], float)
