@@ -7,6 +7,7 @@ may see is the matter of test_status_interleaving.py.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from tests.runs.lifecycle_state import (
     ABSENT,

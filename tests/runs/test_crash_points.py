@@ -132,9 +132,9 @@ def _check_settled(store: Store, scene: Scene, where: str) -> None:
     """After the next claim of anybody."""
     _check(store, scene.settled, where)
     assert os.listdir(store.home.staging) == [], where
-    for run in store.trashed():
-        assert (run.path / CHECKPOINT).exists(), f"{where}: {run} in the trash"
-        assert run.status().is_ended, where
+    for old in store.trashed():
+        assert (old.path / CHECKPOINT).exists(), f"{where}: {old} in the trash"
+        assert old.status().is_ended, where
     if not scene.drops and had_checkpoint(scene):
         kept = [r for r in [*store.runs(), *store.trashed()] if (r.path / CHECKPOINT).exists()]
         assert kept, f"{where}: the user's files are lost"
