@@ -1,7 +1,7 @@
 """YAML in and out, as Guild 0.9 writes and reads it (`docs/run-directory.md`).
 
 Differences from plain PyYAML: `1e5` and `1e-3` are floats both ways; the strings y, Y, n, N are quoted
-when written. Plain integers and null, the most frequent attributes, are read without loading PyYAML.
+when written. Plain integers, null and plain texts, most attributes, are read without loading PyYAML.
 """
 
 import re
@@ -9,6 +9,9 @@ from functools import lru_cache
 from typing import Any
 
 _INT = re.compile(rb"(?:0|-?[1-9][0-9]{0,17})\Z")
+# A text that YAML takes for nothing else (labels, ids, hosts), unless it is one of the words below.
+_PLAIN = re.compile(rb"[A-Za-z_][A-Za-z0-9_=./+-]*(?: [A-Za-z0-9_=./+-]+)*\Z")
+_NO_TEXT = frozenset(b"null true false yes no on off".split())
 _WORDS: dict[bytes, Any] = {b"null": None, b"true": True, b"false": False, b"''": "", b"{}": {}, b"[]": []}
 _BREAKS = ("\n", "\r", "\x85", "\u2028", "\u2029")
 _FLOAT = r"""(?x)
@@ -36,6 +39,8 @@ def decode(data: bytes) -> Any:
     if stripped in _WORDS:
         value = _WORDS[stripped]
         return value.copy() if isinstance(value, dict | list) else value
+    if _PLAIN.match(stripped) and stripped.lower() not in _NO_TEXT:
+        return stripped.decode("ascii")
     return load(data)
 
 
