@@ -12,7 +12,7 @@ from tests.helpers import Project, wait_until
 from tests.journeys.shim import has_struck, shim_env
 from tests.journeys.test_queue import LEDGER, ledger_of, stage, statuses
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(1500)]
 Make = Callable[[Mapping[str, str]], Project]
 
 # More steps than any of the processes takes; the loops end where the shim did not strike.
