@@ -1,5 +1,6 @@
 """The root command: a table of names and modules, loaded on use; and the one error boundary."""
 
+import errno
 import os
 import sys
 from typing import NoReturn
@@ -135,6 +136,10 @@ def _system_error(error: OSError, debug: bool) -> int:
         return _internal_error(error, debug)
     where = f": '{error.filename}'" if error.filename is not None else ""
     click.echo(f"guild: {error.strerror}{where}", err=True)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        click.echo("Make some room; 'guild runs purge' removes deleted runs for good.", err=True)
+    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        click.echo("If it is the Guild home, choose another one with -H or GUILD_HOME.", err=True)
     return EXIT_ERROR
 
 

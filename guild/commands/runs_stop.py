@@ -76,10 +76,10 @@ def _chosen(app: App, options: StopOptions) -> list[Seen]:
             found += select(active, [spec])
         except GuildError:
             if re.fullmatch(r"[0-9]{1,4}|[0-9]*:[0-9]*", spec):
-                click.echo(
-                    f"Nothing to stop: {len(active)} run(s) can be stopped, none of them is {spec}", err=True
-                )
-                continue
+                raise GuildError(
+                    f"{len(active)} run(s) can be stopped, none of them is {spec}",
+                    "Numbers count what can be stopped, newest first ('guild runs -Srp' lists it).",
+                ) from None
             for seen in select(matching, [spec]):
                 click.echo(f"Nothing to stop: run {seen.id} is {seen.status.value}", err=True)
     if not found and not options.specs:

@@ -5,6 +5,7 @@ that has all its imports done and reads those two from its standard input (docs/
 """
 
 import contextlib
+import errno
 import os
 import sys
 import time
@@ -26,6 +27,7 @@ from guild.runs.run import Run
 from guild.runs.store import RunStore
 
 EXIT_NOT_MINE = 75
+_RECORD_SECONDS = 600.0  # how long a full disk is given, so that the exit status is not lost
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,9 @@ def start(
         orders.install()
     try:
         command, made = _compile(store, run, lease, starter, options)
-        lease = lifecycle.begin(run, lease, store.clock.now())
+        lease = _begin(store, run, lease)
+    except _NotBegun:
+        return Started(EXIT_NOT_MINE)
     except Exception as e:  # whatever is wrong with a damaged run, it must not stay pending
         lifecycle.fail(store, run, f"cannot be started: {e}", 1)
         return Started(1, f"cannot be started: {e}")
@@ -75,6 +79,19 @@ def start(
         lifecycle.fail(store, run, "stopped before it began", -15)
         return Started(-15)
     return _Execution(store, run, lease, command, made, orders, options).execute()
+
+
+class _NotBegun(Exception):
+    """The start could not be recorded; whoever claimed the run may give it back."""
+
+
+def _begin(store: RunStore, run: Run, lease: Lease) -> Lease:
+    try:
+        return lifecycle.begin(run, lease, store.clock.now())
+    except OSError:
+        if lease.queue:
+            raise _NotBegun from None
+        raise
 
 
 def _compile(
@@ -165,7 +182,7 @@ class _Execution:
 
     def _ended(self, code: int, reap: Callable[[], None], failure: str) -> Started:
         try:
-            lifecycle.finish(self.store, self.run, code, reap, failure or self.reason)
+            self._finish(code, reap, failure or self.reason)
             if code == 0 and self.made.delete_on_success and self.store.holds(self.run):
                 with lifecycle.locked(self.store) as held:
                     lifecycle.to_trash(held, self.run)
@@ -173,6 +190,24 @@ class _Execution:
             reap()
             self.options.warn(f"run directory has been deleted, cannot record the end of {self.run.id}")
         return Started(code, failure)
+
+    def _finish(self, code: int, reap: Callable[[], None], reason: str) -> None:
+        """Record the end. While the disk is full the run still counts as running, for some minutes at most.
+
+        Raises FileNotFoundError where the run is gone, OSError where it cannot be recorded.
+        """
+        until = time.monotonic() + _RECORD_SECONDS
+        while True:
+            try:
+                lifecycle.finish(self.store, self.run, code, reap, reason)
+                return
+            except OSError as e:
+                if e.errno not in (errno.ENOSPC, errno.EDQUOT) or time.monotonic() > until:
+                    raise
+                if not reason:
+                    reason = f"its end could only be recorded late: {e.strerror}"
+                    self.options.warn(f"cannot record the end of run {self.run.id} yet: {e.strerror}")
+                time.sleep(0.5)
 
     def _output(self) -> "_Output":
         return _Output(self.run, self.made, self.command.environ, self.options)

@@ -258,7 +258,12 @@ def find_one(store: RunStore, text: str, runs: Sequence[Run] | None = None) -> R
         found = runs if runs is not None else [seen.run for seen in look(store.runs())]
     else:
         found = runs if runs is not None else store.runs()
-    return _one(select(found, [text]), text)
+    try:
+        return _one(select(found, [text]), text)
+    except GuildError:
+        if is_run_dir(text):  # as `--stage-dir NAME` was given
+            return Run(Path(os.path.abspath(text)))
+        raise
 
 
 def _one(found: Sequence[Run], text: str) -> Run:

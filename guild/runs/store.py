@@ -105,6 +105,8 @@ def _runs_in(directory: Path) -> list[Run]:
     try:
         with os.scandir(directory) as entries:
             return [Run(Path(e.path)) for e in entries if is_run_dir(e.path)]
+    except PermissionError as e:
+        raise GuildError(f"cannot read '{directory}': {e.strerror}") from None
     except OSError:
         return []
 

@@ -8,6 +8,7 @@ the first rename and removed after the last; whoever takes the lock next settles
 import errno
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -157,7 +158,8 @@ def retire(store: "RunStore", name: str) -> None:
 def doomed_path(store: "RunStore", name: str) -> Path:
     """A name in `staging/` for a directory that this process is about to `remove`."""
     doomed = f"{name}-{os.urandom(4).hex()}"
-    announce(store, doomed)
+    with suppress(OSError):  # on a full disk too, what is to go must go; a sweep may come first then
+        announce(store, doomed)
     return store.home.staging / doomed
 
 

@@ -1,5 +1,6 @@
 """Scheduler: the loop inside a `queue` run. Look, decide, start, wait; and an orderly end."""
 
+import errno
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -116,8 +117,21 @@ class Scheduler:
     def _settle_owed(self) -> None:
         """As long as a claim is ours, nobody else can mend it. Raises LockTimeout, OSError."""
         while self._owed:
-            self._return(*self._owed[0])
+            claim, why = self._owed[0]
+            try:
+                self._return(claim, why)
+            except OSError as e:
+                self._leave_staged(claim, e)
             del self._owed[0]
+
+    def _leave_staged(self, claim: Claim, error: OSError) -> None:
+        """Not even its failure can be recorded: staged again, and the others are served meanwhile. A full
+        disk may pass until the next full look; a damaged run is left out for good."""
+        give_back(self._store, claim)
+        self._tries.pop(claim.run.id, None)
+        text = f"Run {claim.run.id} cannot be started, it is left staged: {error.strerror or error}"
+        for_good = error.errno not in (errno.ENOSPC, errno.EDQUOT)
+        self._observer.set_aside(claim.run.id, text, for_good=for_good)
 
     def _return(self, claim: Claim, why: str) -> None:
         """A claim that came to nothing: staged again, in its place; after some tries an error."""

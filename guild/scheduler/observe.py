@@ -38,6 +38,7 @@ class Observer:
         self._known: set[str] = set()
         self._runs_mtime = -1
         self._aside: set[str] = set()
+        self._left_out: set[str] = set()
         self.notes: list[Note] = []
 
     def look(self, held: Held, full: bool = False) -> Snapshot:
@@ -65,9 +66,11 @@ class Observer:
             self._read(held, run_id)
         return self._snapshot()
 
-    def set_aside(self, run_id: str, why: str) -> None:
-        """Leave a staged run out that could not be claimed, until the next full look."""
-        self._aside.add(run_id)
+    def set_aside(self, run_id: str, why: str, for_good: bool = False) -> None:
+        """Leave a staged run out that could not be claimed, until the next full look or for good."""
+        (self._left_out if for_good else self._aside).add(run_id)
+        self._staged.pop(run_id, None)
+        self._active.pop(run_id, None)
         self.notes.append(Note(run_id, why))
 
     def _snapshot(self) -> Snapshot:
@@ -96,7 +99,7 @@ class Observer:
         self._staged.pop(run_id, None)
         self._active.pop(run_id, None)
         run = self._store.get(run_id)
-        if run is None or run_id == self._me or run_id in self._aside:
+        if run is None or run_id == self._me or run_id in self._aside | self._left_out:
             return
         try:
             self._classify(held, run)
@@ -110,7 +113,7 @@ class Observer:
             if mended:
                 self.notes.append(Note(run.id, f"Run {run.id}: {mended}"))
                 status = run.status()
-        if run.is_queue:
+        if status.is_ended or run.is_queue:
             return
         if status is RunStatus.STAGED:
             self._staged[run.id] = StagedRun(run.id, run.place(), requested_gpus(run))
