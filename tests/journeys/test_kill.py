@@ -25,7 +25,7 @@ def begun(ledger: Path) -> list[str]:
 
 def settle(p: Project) -> None:
     """One more queue, which mends and runs what is left."""
-    outcome = p.guild("run queue run-once=yes poll-interval=1 -y", timeout=60)
+    outcome = p.guild("run queue run-once=yes poll-interval=1 -y", timeout=240)
     assert outcome.code == 0, outcome
 
 
@@ -39,11 +39,13 @@ def test_a_supervisor_killed_at_any_step_loses_nothing_and_runs_nothing_twice(
         first = stage(p, "x=1", script="job.py", env={"LEDGER": str(ledger)})
         second = stage(p, "x=2", script="job.py", env={"LEDGER": str(ledger)})
         env = shim_env(tmp_path, "guild.launch.supervise", at)
-        outcome = p.guild("run queue run-once=yes poll-interval=1 -y", env=env, timeout=60)
+        outcome = p.guild("run queue run-once=yes poll-interval=1 -y", env=env, timeout=240)
         assert outcome.code == 0, (at, outcome)
         # The job of a killed supervisor goes on by itself; it ends here, as nothing holds it up.
         wait_until(
-            lambda i=first: statuses(p)[i] not in ("running", "pending"), what="the end of the first run"
+            lambda i=first: statuses(p)[i] not in ("running", "pending"),
+            timeout=120,
+            what="the end of the first run",
         )
         settle(p)
         now = statuses(p)
@@ -72,10 +74,12 @@ def test_a_queue_killed_at_any_step_loses_nothing_and_runs_nothing_twice(
         ledger = tmp_path / f"ledger-{at}"
         run_id = stage(p, "x=1", script="job.py", env={"LEDGER": str(ledger)})
         env = shim_env(tmp_path, "guild.plugins.queue_main", at)
-        p.guild("run queue run-once=yes poll-interval=1 -y", env=env, timeout=60)
+        p.guild("run queue run-once=yes poll-interval=1 -y", env=env, timeout=240)
         struck = has_struck(env)
         settle(p)
-        wait_until(lambda i=run_id: statuses(p)[i] == "completed", what=f"completion, killed at {at}")
+        wait_until(
+            lambda i=run_id: statuses(p)[i] == "completed", timeout=120, what=f"completion, killed at {at}"
+        )
         assert begun(ledger) == ["1"], at
         if not struck:
             break
