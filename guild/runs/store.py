@@ -48,6 +48,8 @@ class RunStore:
         try:
             os.makedirs(self.home.lock.parent, exist_ok=True)
             with file_lock(path, timeout):
+                if path == self.home.lock:
+                    journal.shorten(self.home.journal)
                 yield
         except LockBusy:
             raise LockTimeout(

@@ -8,8 +8,10 @@ import pytest
 
 from guild.errors import GuildError, LockTimeout
 from guild.home import Home
+from guild.runs import journal
 from guild.runs.run import Run
 from guild.runs.store import RunStore, by_time
+from tests.helpers import FakeClock
 from tests.scheduler.fake_executor import HandMade
 
 
@@ -152,3 +154,18 @@ def test_the_newest_run_is_first_and_runs_without_a_time_last(home: HandMade) ->
     timeless = home.staged("d")
     (timeless.guild_dir / "attrs" / "started").unlink()
     assert [r.id for r in by_time([timeless, *runs])] == ["c", "b", "a", "d"]
+
+
+def test_the_journal_is_shortened_by_whoever_takes_the_lock_and_keeps_the_last_staging(
+    tmp_path: Path,
+) -> None:
+    store = RunStore(Home(tmp_path / "home"), FakeClock())
+    store.create()
+    store.ring("a", "staged", 7_000_000_000_000_000)
+    with open(store.home.journal, "ab") as f:
+        f.write(b"b started 1700000000000000\n" * (journal.MAX_SIZE // 20))
+    with store.lock():
+        pass
+    assert store.home.journal.stat().st_size < 1000
+    with store.lock():
+        assert store.next_start() == 7_000_000_000_000_001
