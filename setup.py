@@ -20,6 +20,7 @@ setup(
     extras_require={
         "examples": ["scikit-learn>=1.3"],
         "dev": [
+            "jsonschema>=4.18",
             "pytest>=8",
             "pytest-timeout>=2.3",
             "hypothesis>=6.100",

@@ -15,7 +15,9 @@ from guild.errors import EXIT_ERROR, EXIT_INTERNAL, EXIT_INTERRUPTED, GuildError
 COMMANDS = {
     "cat": ("cat", "Print output or files of a run."),
     "compare": ("compare", "Compare runs: flags and results side by side."),
+    "help": ("help", "Show help for the operations of a project."),
     "label": ("runs_label", "Set, change or remove the labels of runs."),
+    "models": ("models", "List the models of this project."),
     "operations": ("operations", "List the operations of this project."),
     "run": ("run", "Run, stage or restage an operation."),
     "runs": ("runs", "List runs; info, delete, restore, and more."),

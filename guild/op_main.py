@@ -237,7 +237,13 @@ def _run(path: str, spec: Any, presets: dict[str, Any]) -> None:
     sys.modules["guild.op_main"] = sys.modules["__main__"]
     sys.modules["__main__"] = module
     _hide_own_frames()
-    exec(_compile(source, path, presets), module.__dict__)
+    code = _compile(source, path, presets)
+    if os.environ.get("PDB_BREAKS") or os.environ.get("BREAK_ON_ERROR"):
+        from guild.op_debug import prepare
+
+        if prepare(path, code, module.__dict__):
+            return
+    exec(code, module.__dict__)
 
 
 def _hide_own_frames() -> None:

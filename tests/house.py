@@ -23,18 +23,22 @@ RANKS = {
     "guild.scheduler": 5,
     "guild.plugin": 6,
     "guild.plugins": 7,
-    **dict.fromkeys(("guild.op_main", "guild.pass", "guild.batch_main", "guild.steps_main"), 7),
+    **dict.fromkeys(("guild.op_main", "guild.op_debug", "guild.op_util", "guild.summary", "guild.pass"), 7),
+    **dict.fromkeys(("guild.batch_main", "guild.batch_util"), 7),
     "guild.app": 8,
     "guild.commands": 9,
-    "guild.cli": 10,
+    **dict.fromkeys(("guild.cli", "guild.steps_main"), 10),
     "guild.__main__": 11,
 }
 # Entries of processes of their own: they speak to their reader, and exit.
 ENTRIES = re.compile(
-    r"guild\.(__main__|op_main|pass|batch_main|steps_main|plugins\.\w+_main|launch\.supervise)$"
+    r"guild\.(__main__|op_main|op_debug|pass|batch_main|batch_util|steps_main|plugins\.\w+_main|launch\.supervise)$"
 )
 # They run on the user's interpreter.
-CHILD_SIDE = ("guild", "guild.op_main", "guild.pass")
+CHILD_SIDE = (
+    *("guild", "guild.op_main", "guild.op_debug", "guild.pass", "guild.op_util", "guild.summary"),
+    "guild.base.tfrecord",
+)
 
 PURE = (
     *("guild.ops.opref", "guild.ops.opdef", "guild.ops.flags", "guild.ops.flag_values"),
@@ -286,7 +290,7 @@ def child_side_faults(modules: Modules) -> list[str]:
         for name in CHILD_SIDE
         if name in modules
         for target, line in imports(name, modules)
-        if target.split(".")[0] not in {*sys.stdlib_module_names, "yaml"}
+        if target not in CHILD_SIDE and target.split(".")[0] not in {*sys.stdlib_module_names, "yaml"}
     ]
 
 

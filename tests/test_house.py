@@ -18,6 +18,8 @@ from tests.helpers import child_environ
 SPELLED = {
     ("guild.home", ".guild"): "the home directory's own name",
     ("guild.ops.select", ".guild"): "directories of this name are never source code",
+    ("guild.op_util", ".guild"): "runs in jobs, on the user's interpreter",
+    ("guild.summary", ".guild"): "runs in jobs, on the user's interpreter",
 }
 READERS = {
     "guild.runs.run": "typed reads of one run directory",
@@ -31,6 +33,7 @@ RENAMERS = {
     "guild.base.files": "a whole file over its old self",
     "guild.runs.lifecycle": "into and out of runs/",
     "guild.runs.swap": "into and out of runs/, under an intent",
+    "guild.op_util": "an attribute over its old self, in a job",
 }
 SPOKEN = {
     (

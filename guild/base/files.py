@@ -71,6 +71,11 @@ def write_whole(
         raise
 
 
+def move(source: Path, target: Path) -> None:
+    """Give a file or directory another name on the same file system; a file there is replaced."""
+    os.rename(source, target)
+
+
 def is_stale_temp(name: str) -> bool:
     """Whether this is the name of a temporary file whose writer, a process of this machine, has ended."""
     match = _TEMP_NAME.fullmatch(name)

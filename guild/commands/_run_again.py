@@ -2,14 +2,17 @@
 
 from guild.app import App
 from guild.commands._run_execute import execute
-from guild.commands._run_new import preview, project_source, todays_op
-from guild.commands._run_options import RunOptions, confirm, say
+from guild.commands._run_job import project_source, todays_op
+from guild.commands._run_options import RunOptions, confirm, console, say
+from guild.commands._run_preview import note, preview
 from guild.errors import GuildError, RunChanged
 from guild.launch import again
-from guild.launch.again import Changes
+from guild.launch.job import Job
 from guild.launch.machine import find_place
 from guild.launch.prepare import add_source
+from guild.launch.rejob import Changes, refuse_batch, rejob
 from guild.launch.spec import RunSpec
+from guild.launch.upstream import Standing, standing, upstream_ids
 from guild.runs import lifecycle
 from guild.runs.lease import Doing, Lease
 from guild.runs.lifecycle import Held
@@ -25,22 +28,24 @@ def run_again(app: App, options: RunOptions) -> int:
     _mend(app, run)
     _refuse_active(run, "restage" if options.restage else "restart")
     changes = _changes(app, options, run)
-    spec = again.respec(run, changes, find_place(app.environ, str(app.cwd)))
+    job = rejob(run, changes, find_place(app.environ, str(app.cwd)))
+    refuse_batch(job)
+    if not options.restage:
+        again.refuse_in_place(job, changes)
     if options.print_cmd or options.print_env:
         from guild.commands._run_show import print_env_of, print_spec
 
-        return print_spec(spec) if options.print_cmd else print_env_of(app, spec)
-    name = spec.opdef.name
-    if options.needed and _is_done(app, run, spec):
+        return print_spec(job.spec) if options.print_cmd else print_env_of(app, job.spec)
+    if options.needed and _is_done(app, run, job.spec):
         say("Skipping run because flags have not changed", options)
         return 0
-    if not confirm(verb, f"{run.id} ({name})", preview(spec), options):
+    if not confirm(verb, f"{run.id} ({job.name}){note(job)}", preview(job), options):
         return 0
     if options.restage:
-        return _restage(app, options, run, spec, changes)
+        return _restage(app, options, run, job, changes)
     if options.stage:
-        return _stage_in_place(app, options, run, spec, changes)
-    return _start(app, options, run, spec, changes)
+        return _stage_in_place(app, options, run, job, changes)
+    return _start(app, options, run, job, changes)
 
 
 def _changes(app: App, options: RunOptions, run: Run) -> Changes:
@@ -85,16 +90,16 @@ def _is_done(app: App, run: Run, spec: RunSpec) -> bool:
     )
 
 
-def _restage(app: App, options: RunOptions, run: Run, spec: RunSpec, changes: Changes) -> int:
+def _restage(app: App, options: RunOptions, run: Run, job: Job, changes: Changes) -> int:
     _require_home(app, run, "--restage")
-    made = again.prepare_restage(app.store, run, spec, changes, app.environ)
+    made = again.prepare_restage(app.store, run, job, changes, app.environ, console(options))
     doomed = None
     try:
         with lifecycle.locked(app.store) as held:
             doomed = again.carry_out(held, made)
     finally:
         again.clean_up(app.store, made, doomed)
-    say(f"{spec.opdef.name} staged as {run.id}", options)
+    say(f"{job.name} staged as {run.id}", options)
     if made.trash_id:
         say(f"Its earlier execution is in the trash: 'guild runs restore {made.trash_id[:8]}'", options)
     say(f"To start the operation, use 'guild run --start {run.id}'", options)
@@ -106,47 +111,63 @@ def _require_home(app: App, run: Run, option: str) -> None:
         raise GuildError(f"{option} needs a run of this Guild home, and '{run.path}' is not")
 
 
-def _stage_in_place(app: App, options: RunOptions, run: Run, spec: RunSpec, changes: Changes) -> int:
+def _stage_in_place(app: App, options: RunOptions, run: Run, job: Job, changes: Changes) -> int:
     """`--restart RUN --stage`, as in Guild 0.9: files are kept, and it goes to the end of the order."""
     now = app.store.clock.now()
 
     def write() -> None:
-        _write_changes(app, run, spec, changes, now)
-        again.rewrite_env(run, spec, app.environ, app.store.home.path)
+        _write_changes(app, run, job, changes, now)
+        again.rewrite_env(run, job.spec, app.environ, app.store.home.path)
 
     with lifecycle.locked_for(app.store, run) as held:
         lifecycle.stage_in_place(held, run, write)
-    say(f"{spec.opdef.name} staged as {run.id}", options)
+    say(f"{job.name} staged as {run.id}", options)
     say(f"To start the operation, use 'guild run --start {run.id}'", options)
     return 0
 
 
-def _write_changes(app: App, run: Run, spec: RunSpec, changes: Changes, now: int) -> None:
+def _write_changes(app: App, run: Run, job: Job, changes: Changes, now: int) -> None:
     if changes.source is not None:
-        add_source(run, spec, changes.source, app.environ)
+        add_source(run, job.spec, changes.source, app.environ)
     if changes.any:
-        again.rewrite(run, spec, changes, now, app.environ)
+        again.rewrite(run, job, changes, now, app.environ)
 
 
-def _start(app: App, options: RunOptions, run: Run, spec: RunSpec, changes: Changes) -> int:
+def _start(app: App, options: RunOptions, run: Run, job: Job, changes: Changes) -> int:
     if run.status() is RunStatus.STAGED:
-        lease = _claim_staged(app, options, run, spec, changes)
+        _refuse_early(app, job)
+        lease = _claim_staged(app, options, run, job, changes)
     else:
-        lease = _restart_ended(app, options, run, spec, changes)
-    return execute(app, options, run, lease, spec.opdef.name)
+        lease = _restart_ended(app, options, run, job, changes)
+    return execute(app, options, run, lease, job.name)
 
 
-def _claim_staged(app: App, options: RunOptions, run: Run, spec: RunSpec, changes: Changes) -> Lease:
+def _refuse_early(app: App, job: Job) -> None:
+    """Raises GuildError for a staged run whose upstream is still to come: it stays staged."""
+    for run_id in upstream_ids(job.spec.opdef.requires, job.spec.flags):
+        upstream = app.store.get(run_id)
+        if standing(upstream) is Standing.WAIT and upstream is not None:
+            raise GuildError(
+                f"it depends on run {run_id}, which is {upstream.status().value}",
+                f"Start that one first, or wait for a queue. 'guild runs info {run_id[:8]}' has more.",
+            )
+
+
+def _claim_staged(app: App, options: RunOptions, run: Run, job: Job, changes: Changes) -> Lease:
     """Ours from now on; with new flags the run is restaged with them first, under the same lock."""
     changed = changes.any and app.store.holds(run)
-    made = again.prepare_restage(app.store, run, spec, changes, app.environ) if changed else None
+    made = (
+        again.prepare_restage(app.store, run, job, changes, app.environ, console(options))
+        if changed
+        else None
+    )
     doomed = None
     try:
         with lifecycle.locked_for(app.store, run) as held:
             if made is not None:
                 doomed = again.carry_out(held, made)
             elif changes.any:
-                _write_changes(app, run, spec, changes, app.store.clock.now())
+                _write_changes(app, run, job, changes, app.store.clock.now())
             return _claim(held, run, options)
     finally:
         if made is not None:
@@ -162,13 +183,13 @@ def _claim(held: Held, run: Run, options: RunOptions) -> Lease:
     return lease
 
 
-def _restart_ended(app: App, options: RunOptions, run: Run, spec: RunSpec, changes: Changes) -> Lease:
+def _restart_ended(app: App, options: RunOptions, run: Run, job: Job, changes: Changes) -> Lease:
     store = app.store
     with lifecycle.locked_for(store, run) as held:
         lease = lifecycle.new_lease(store, run, Doing.PREPARING, gpus=options.visible_gpus)
         lifecycle.restart(held, run, lease)
     try:
-        _write_changes(app, run, spec, changes, store.clock.now())
+        _write_changes(app, run, job, changes, store.clock.now())
     except (GuildError, OSError) as e:
         lifecycle.fail(store, run, f"could not be prepared: {e}", 1)
         raise

@@ -5,7 +5,7 @@ import time
 import click
 
 from guild.app import App
-from guild.commands._run_options import RunOptions, warn
+from guild.commands._run_options import RunOptions, console, warn
 from guild.errors import GuildError
 from guild.launch import supervise
 from guild.launch.background import hand_over
@@ -20,6 +20,7 @@ def execute(app: App, options: RunOptions, run: Run, lease: Lease, name: str) ->
         suffix = f" (pidfile {options.pidfile})" if options.pidfile else ""
         click.echo(f"{name} started in background as {run.id}{suffix}", err=True)
         return 0
+    voice = console(options)
     started = supervise.start(
         app.store,
         run,
@@ -32,6 +33,8 @@ def execute(app: App, options: RunOptions, run: Run, lease: Lease, name: str) ->
             stop_after=options.stop_after,
             warn=warn,
             log=_log,
+            say=voice.say,
+            progress=voice.progress,
         ),
     )
     if started.failure:

@@ -1,66 +1,100 @@
 """The options of `guild run` as a value, and which of them exclude each other."""
 
+import sys
+import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import click
 
 from guild.errors import GuildError
-
-# What Guild 0.9 records for options that this version does not have.
-_ABSENT: dict[str, Any] = {
-    "additional_deps": [], "batch_comment": None, "batch_label": None, "batch_tags": [], "break_": [],
-    "break_on_error": False, "debug_sourcecode": None, "edit_batch_comment": False, "edit_comment": False,
-    "edit_flags": False, "fail_on_trial_error": False, "force_deps": False, "help_model": False,
-    "keep_batch": False, "max_trials": None, "maximize": None, "minimize": None, "no_wait": False,
-    "opt_flags": [], "optimize": False, "optimizer": None, "print_trials": False, "remote": None,
-    "save_trials": None, "stage_trials": False, "test_output_scalars": None,
-}  # fmt: skip
+from guild.launch.job import Console
 
 _PAIRS = (
-    ("no_gpus", "gpus"), ("print_cmd", "print_env"), ("stage", "background"), ("stage", "pidfile"),
+    ("minimize", "maximize"), ("no_gpus", "gpus"), ("optimize", "optimizer"), ("print_cmd", "print_env"),
+    ("print_trials", "stage_trials"), ("stage", "background"), ("stage", "pidfile"),
+    ("stage_trials", "stage"), ("stage_trials", "stage_dir"), ("stage_trials", "run_dir"),
+    ("stage_trials", "background"), ("stage_trials", "pidfile"), ("stage_trials", "run_id"),
+    ("background", "break_"), ("background", "break_on_error"),
     ("stage_dir", "background"), ("stage_dir", "pidfile"), ("stage_dir", "run_dir"), ("stage_dir", "stage"),
     ("restart", "restage"), ("restage", "run_dir"), ("restage", "stage_dir"), ("restage", "background"),
     ("restage", "pidfile"), ("restage", "stage"), ("restage", "proto"), ("restage", "needed"),
     ("restart", "stage_dir"), ("run_dir", "run_id"),
 )  # fmt: skip
-_NOT_AGAIN = ("help_op", "opspec", "proto", "run_dir", "test_sourcecode", "test_flags")
-_TESTS = ("help_op", "test_flags", "test_sourcecode", "print_cmd", "print_env")
+_NOT_AGAIN = (
+    "help_model", "help_op", "opspec", "optimize", "optimizer", "proto", "run_dir", "test_output_scalars",
+    "test_sourcecode", "test_flags", "stage_trials", "print_trials", "save_trials", "additional_deps",
+)  # fmt: skip
+_TESTS = (
+    "help_op", "help_model", "test_flags", "test_sourcecode", "test_output_scalars", "print_cmd", "print_env",
+    "print_trials", "save_trials",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class RunOptions:
     """What was typed after `guild run`."""
 
-    opspec: str | None
-    flags: tuple[str, ...]
-    label: str | None
-    tags: tuple[str, ...]
-    comment: str | None
-    run_dir: str | None
-    run_id: str | None
-    stage: bool
-    stage_dir: str | None
-    restart: str | None
-    restage: str | None
-    proto: str | None
-    force_sourcecode: bool
-    force_flags: bool
-    needed: bool
-    background: bool
-    pidfile: str | None
-    stop_after: float | None
-    gpus: str | None
-    no_gpus: bool
-    keep_run: bool
-    random_seed: int | None
-    quiet: bool
-    yes: bool
-    print_cmd: bool
-    print_env: bool
-    help_op: bool
-    test_flags: bool
-    test_sourcecode: bool
+    opspec: str | None = None
+    flags: tuple[str, ...] = ()
+    label: str | None = None
+    tags: tuple[str, ...] = ()
+    comment: str | None = None
+    edit_comment: bool = False
+    run_dir: str | None = None
+    run_id: str | None = None
+    stage: bool = False
+    stage_dir: str | None = None
+    restart: str | None = None
+    restage: str | None = None
+    proto: str | None = None
+    force_sourcecode: bool = False
+    edit_flags: bool = False
+    force_flags: bool = False
+    needed: bool = False
+    background: bool = False
+    pidfile: str | None = None
+    stop_after: float | None = None
+    gpus: str | None = None
+    no_gpus: bool = False
+    keep_run: bool = False
+    random_seed: int | None = None
+    additional_deps: tuple[str, ...] = ()
+    force_deps: bool = False
+    debug_sourcecode: str | None = None
+    break_: tuple[str, ...] = ()
+    break_on_error: bool = False
+    remote: str | None = None
+    no_wait: bool = False
+    optimizer: str | None = None
+    optimize: bool = False
+    minimize: str | None = None
+    maximize: str | None = None
+    opt_flags: tuple[str, ...] = ()
+    max_trials: int | None = None
+    stage_trials: bool = False
+    fail_on_trial_error: bool = False
+    keep_batch: bool = False
+    batch_label: str | None = None
+    batch_tags: tuple[str, ...] = ()
+    batch_comment: str | None = None
+    edit_batch_comment: bool = False
+    print_trials: bool = False
+    save_trials: str | None = None
+    quiet: bool = False
+    yes: bool = False
+    print_cmd: bool = False
+    print_env: bool = False
+    help_model: bool = False
+    help_op: bool = False
+    test_flags: bool = False
+    test_sourcecode: bool = False
+    test_output_scalars: str | None = None
+
+    @property
+    def is_staging(self) -> bool:
+        """Whether runs are made to be executed later."""
+        return self.stage or self.stage_dir is not None or self.stage_trials
 
     @property
     def visible_gpus(self) -> str | None:
@@ -79,12 +113,13 @@ class RunOptions:
     def params(self) -> dict[str, Any]:
         """The attribute `run_params`, with all keys of Guild 0.9."""
         own = {k: v for k, v in asdict(self).items() if k not in ("stage_dir", "restage")}
-        own["flags"], own["tags"] = list(self.flags), list(self.tags)
-        return {**_ABSENT, **own}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in own.items()}
 
 
 def check(options: RunOptions) -> None:
-    """Raises GuildError for options that exclude each other, by their names."""
+    """Raises GuildError for options that exclude each other, by their names, and for remotes."""
+    if options.remote is not None:
+        _refuse("--remote is not supported: runs are started on this machine only")
     for a, b in _PAIRS:
         if getattr(options, a) and getattr(options, b):
             _refuse(f"{_name(a)} and {_name(b)} cannot both be used")
@@ -97,7 +132,9 @@ def check(options: RunOptions) -> None:
 
 
 def _name(option: str) -> str:
-    return "OPERATION" if option == "opspec" else "--" + option.replace("_", "-")
+    if option == "opspec":
+        return "OPERATION"
+    return {"additional_deps": "--dep", "break_": "--break"}.get(option, "--" + option.replace("_", "-"))
 
 
 def _refuse(text: str) -> None:
@@ -110,7 +147,7 @@ def confirm(action: str, subject: str, lines: list[str], options: RunOptions) ->
         return True
     click.echo(f"You are about to {action} {subject}", err=True)
     for line in lines:
-        click.echo(f"  {line}", err=True)
+        click.echo(line, err=True)
     while True:
         answer = click.prompt("Continue? (Y/n)", default="", show_default=False, prompt_suffix=" ", err=True)
         if answer.strip().lower() in ("", "y", "yes"):
@@ -122,6 +159,38 @@ def confirm(action: str, subject: str, lines: list[str], options: RunOptions) ->
 def say(text: str, options: RunOptions) -> None:
     if not options.quiet:
         click.echo(text)
+
+
+def console(options: RunOptions) -> Console:
+    """Where the slow parts of making a run speak: to stderr; downloads show their progress on a terminal."""
+    say_err = (lambda text: None) if options.quiet else tell
+    return Console(say_err, warn, _Progress() if sys.stderr.isatty() and not options.quiet else _silent)
+
+
+def _silent(what: str, done: int, total: int | None) -> None:
+    """No terminal: no progress."""
+
+
+class _Progress:
+    """One line of the terminal, written over a few times a second, and cleared at the end."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def __call__(self, what: str, done: int, total: int | None) -> None:
+        now = time.monotonic()
+        is_last = total is not None and done >= total
+        if now < self._next and not is_last:
+            return
+        self._next = now + 0.1
+        size = f"{done / 1e6:.1f} MB" if total is None else f"{done / 1e6:.1f} of {total / 1e6:.1f} MB"
+        sys.stderr.write("\r\x1b[K" if is_last else f"\r\x1b[K{what}: {size}")
+        sys.stderr.flush()
+
+
+def tell(text: str) -> None:
+    """A line about what is going on, beside the output."""
+    click.echo(text, err=True)
 
 
 def warn(text: str) -> None:

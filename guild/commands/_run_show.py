@@ -6,26 +6,38 @@ import click
 
 from guild.app import App
 from guild.base.text import table
-from guild.commands._run_new import choose, compile_spec, project_source
+from guild.commands._run_job import Chosen, choose, compile_job, project_source, read_flags
 from guild.commands._run_options import RunOptions
-from guild.launch.prepare import ProjectSource
+from guild.launch.job import ProjectSource
 from guild.launch.spec import RunSpec
-from guild.ops.flags import assign, format_value
+from guild.ops.flags import format_value
 from guild.ops.opdef import Choice, FlagDef, OpDef
-from guild.runs.run import Run
 
 
 def show(app: App, options: RunOptions) -> int:
+    if options.help_model:
+        from guild.commands._help_text import help_model
+
+        click.echo(help_model(app, options.opspec))
+        return 0
     chosen = choose(app, options)
-    opdef, proto = chosen.opdef, chosen.proto
+    opdef = chosen.opdef
     if options.help_op:
         return _help_op(opdef)
     if options.test_flags:
-        return _test_flags(options, opdef, proto)
+        return _test_flags(app, options, chosen)
     if options.test_sourcecode:
         return _test_source(app, opdef)
-    spec = compile_spec(app, options, chosen)
-    return print_spec(spec) if options.print_cmd else print_env_of(app, spec)
+    if options.test_output_scalars is not None:
+        from guild.commands._test_scalars import test_output_scalars
+
+        return test_output_scalars(opdef, options.test_output_scalars)
+    job = compile_job(app, options, chosen)
+    if options.print_trials or options.save_trials:
+        from guild.commands._run_batch import print_trials, save_trials
+
+        return save_trials(job, options.save_trials) if options.save_trials else print_trials(job)
+    return print_spec(job.spec) if options.print_cmd else print_env_of(app, job.spec)
 
 
 def print_spec(spec: RunSpec) -> int:
@@ -87,9 +99,8 @@ def _choice_rows(flag: FlagDef) -> list[tuple[str, str]]:
     return [("", line) for line in table(rows, indent=2)]
 
 
-def _test_flags(options: RunOptions, opdef: OpDef, proto: Run | None) -> int:
-    base = proto.map_attr("flags") if proto is not None else None
-    given = assign(opdef.flags, options.flags, base=base, force=options.force_flags, opname=opdef.name)
+def _test_flags(app: App, options: RunOptions, chosen: Chosen) -> int:
+    opdef, given = chosen.opdef, read_flags(app, options, chosen)
     click.echo(f"flags-dest: {opdef.flags_dest}")
     click.echo("flags:")
     rows = []

@@ -4,102 +4,23 @@ Flags are checked against the operation as it was frozen in the run's recipe: th
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from guild.base import files
-from guild.errors import RunChanged
+from guild.errors import GuildError, RunChanged
 from guild.launch import environ as env_rules
 from guild.launch import recipe
-from guild.launch.label import render_label
-from guild.launch.prepare import (
-    Snapshot,
-    Source,
-    comment,
-    describe,
-    in_staging,
-    prepare,
-    write_env,
-)
-from guild.launch.spec import Place, RunRequest, RunSpec, build
+from guild.launch.job import Console, Job
+from guild.launch.prepare import comment, describe, in_staging, prepare, write_env
+from guild.launch.rejob import Changes
+from guild.launch.spec import RunSpec
 from guild.launch.supervise import read_env
-from guild.ops.flags import assign
-from guild.ops.opdef import OpDef
 from guild.runs import attrs, lifecycle, swap
 from guild.runs.run import Run
 from guild.runs.status import RunStatus
 from guild.runs.store import RunStore
-
-
-@dataclass(frozen=True)
-class Changes:
-    """What the command line says about running it again. None, () or False: as it was."""
-
-    flags: tuple[str, ...] = ()
-    label: str | None = None
-    tags: tuple[str, ...] = ()
-    comment: str | None = None
-    gpus: str | None = None
-    stop_after: float | None = None
-    force_flags: bool = False
-    source: Source = None  # today's source code, for --force-sourcecode
-    opdef: OpDef | None = None  # and today's operation
-
-    @property
-    def any(self) -> bool:
-        return self != Changes(force_flags=self.force_flags)
-
-
-def respec(run: Run, changes: Changes, place: Place) -> RunSpec:
-    """The run's spec with the changes. Raises GuildError for flags that its operation does not take."""
-    made = recipe.read(run, place)
-    opdef = changes.opdef or made.opdef
-    if opdef is None:
-        raise RunChanged(f"run {run.id} does not say what operation it is of")
-    old = run.map_attr("flags")
-    flags = assign(opdef.flags, changes.flags, base=old, force=changes.force_flags, opname=opdef.name)
-    params = _params(run, changes)
-    template = changes.label if changes.label is not None else run.map_attr("op").get("label-template")
-    request = RunRequest(
-        label=template,
-        gpus=changes.gpus if changes.gpus is not None else _gpus(params),
-        stop_after=changes.stop_after if changes.stop_after is not None else made.stop_after,
-        keep_run=params.get("keep_run") is True,
-        random_seed=run.int_attr("random_seed"),
-        params=params,
-    )
-    interpreter = made.interpreter or place.python_exe
-    same_place = replace(place, python_exe=interpreter, cmd_dir=made.cmd_dir or place.cmd_dir)
-    spec = build(opdef, flags, request, same_place)
-    if changes.label is None and _has_own_label(run, old, template):
-        return replace(spec, label=run.label)
-    return spec
-
-
-def _has_own_label(run: Run, flags: Mapping[str, Any], template: str | None) -> bool:
-    """Whether the user gave the run a label of its own, which new flags must not replace."""
-    return bool(run.label) and run.label != render_label(template, flags)
-
-
-def _params(run: Run, changes: Changes) -> dict[str, Any]:
-    params = dict(run.map_attr("run_params"))
-    if changes.gpus is not None:
-        params["gpus"], params["no_gpus"] = (changes.gpus or None), not changes.gpus
-    if changes.label is not None:
-        params["label"] = changes.label
-    if changes.tags:
-        params["tags"] = list(changes.tags)
-    if changes.stop_after is not None:
-        params["stop_after"] = changes.stop_after
-    return params
-
-
-def _gpus(params: Mapping[str, Any]) -> str | None:
-    if params.get("no_gpus") is True:
-        return ""
-    gpus = params.get("gpus")
-    return None if gpus is None else str(gpus)
 
 
 def recorded_environ(run: Run, environ: Mapping[str, str]) -> dict[str, str]:
@@ -121,7 +42,7 @@ class Restage:
 
 
 def prepare_restage(
-    store: RunStore, run: Run, spec: RunSpec, changes: Changes, environ: Mapping[str, str]
+    store: RunStore, run: Run, job: Job, changes: Changes, environ: Mapping[str, str], console: Console
 ) -> Restage:
     """Make the new directory for a staged or ended run, under no lock. Nothing has changed until
     `carry_out`. Raises RunChanged for a pending or running run, GuildError, OSError."""
@@ -137,14 +58,14 @@ def prepare_restage(
     try:
         made = prepare(
             store,
-            spec,
-            changes.source or Snapshot(run),
+            job,
             recorded_environ(run, environ),
             place=place,
             run_id=run.id,
             run_dir=run.path,
             staged=True,
             extra=extra,
+            resolve=console,
         )
         lifecycle.mark_new_staged(made)
         files.sync_tree(made.path)
@@ -170,8 +91,18 @@ def clean_up(store: RunStore, restage: Restage, doomed: Path | None) -> None:
             attrs.write_attr(old.guild_dir, "id", restage.trash_id)
 
 
-def rewrite(run: Run, spec: RunSpec, changes: Changes, now: int, environ: Mapping[str, str]) -> None:
+def refuse_in_place(job: Job, changes: Changes) -> None:
+    """Raises GuildError for changes that cannot be made in the directory of the run itself."""
+    if job.parts and (changes.flags or changes.opdef is not None):
+        raise GuildError(
+            f"{job.name} has runs of its own, which were made with its flags",
+            "Use --restage RUN to make it anew with other values.",
+        )
+
+
+def rewrite(run: Run, job: Job, changes: Changes, now: int, environ: Mapping[str, str]) -> None:
     """Replace in place what the changes say, in a run that nobody else executes or starts meanwhile."""
+    spec = job.spec
     described = describe(spec)
     described.pop("tags", None)
     if changes.tags:
@@ -182,7 +113,7 @@ def rewrite(run: Run, spec: RunSpec, changes: Changes, now: int, environ: Mappin
         attrs.write_attr(run.guild_dir, name, value)
     if spec.opdef.opref != run.opref:
         attrs.write_opref(run.guild_dir, str(spec.opdef.opref))
-    recipe.write(run, recipe.from_spec(spec, environ))
+    recipe.write(run, recipe.from_spec(spec, environ, job.batch))
 
 
 def rewrite_env(run: Run, spec: RunSpec, environ: Mapping[str, str], home: Path) -> None:

@@ -3,7 +3,6 @@
 import os
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,10 @@ from guild.base import files
 from guild.errors import GuildError
 from guild.launch import environ as env_rules
 from guild.launch import machine, recipe
+from guild.launch.job import Console, Job, Snapshot, Source
+from guild.launch.resolving import resolve_ahead
 from guild.launch.sourcecode import copy_snapshot, copy_source, source_digest, vcs_commit
 from guild.launch.spec import RunSpec, op_attr, run_environ
-from guild.ops.select import Selection
 from guild.runs import attrs, layout, manifest, swap
 from guild.runs.run import Run
 from guild.runs.store import RunStore
@@ -24,28 +24,9 @@ SNAPSHOT_ATTRS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class ProjectSource:
-    """The source code as it is in the project now."""
-
-    root: Path
-    selection: Selection
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """The source code as an earlier run has it."""
-
-    run: Run
-
-
-Source = ProjectSource | Snapshot | None
-
-
 def prepare(
     store: RunStore,
-    spec: RunSpec,
-    source: Source,
+    job: Job,
     environ: Mapping[str, str],
     *,
     place: Path,
@@ -53,28 +34,74 @@ def prepare(
     run_dir: Path,
     staged: bool,
     extra: Mapping[str, Any] | None = None,
+    resolve: Console | None = None,
 ) -> Run:
     """Make the directory `place` (on the file system of its destination `run_dir`, where it will be run
-    `run_id`), complete with attributes, source code, recipe and, to be staged, its environment.
+    `run_id`), complete with attributes, source code, recipe, its parts and, to be staged, its environment.
 
+    With `resolve`, which then is told what goes on, its dependencies too, but for those on other runs.
     `extra` attributes win over the usual ones (None leaves one out). On any error nothing is left.
     Raises GuildError, OSError.
     """
-    made = Run(place)
+    made, spec = Run(place), job.spec
     try:
         os.makedirs(made.guild_dir / layout.ATTRS)
         (made.guild_dir / layout.OPREF).write_text(str(spec.opdef.opref), "utf-8", "surrogateescape")
-        new = {**_identity(store, run_id, environ), **describe(spec), **(extra or {})}
-        known = {name: value for name, value in new.items() if value is not None}
-        attrs.write_new_attrs(made.guild_dir, {**known, "deps": {}})
-        add_source(made, spec, source, environ)
-        recipe.write(made, recipe.from_spec(spec, environ if staged else {}))
+        new = {**_identity(store, run_id, environ), **describe(spec), **_of_batch(job), **(extra or {})}
+        if spec.request.comment:
+            new["comments"] = comment(spec.request.comment, new["initialized"], environ)
+        attrs.write_new_attrs(made.guild_dir, {**_known(new), "deps": {}})
+        add_source(made, spec, job.source, environ)
+        recipe.write(made, recipe.from_spec(spec, environ if staged else {}, job.batch))
         if staged:
             write_env(made, spec, environ, run_id=run_id, run_dir=run_dir, home=store.home.path)
+        for name, part in job.parts.items():
+            _prepare_part(store, part, environ, made, run_dir, name, resolve)
+        if resolve is not None and spec.opdef.requires:
+            reuse = job.source.run if isinstance(job.source, Snapshot) else None
+            resolve_ahead(store, made, spec, run_dir, resolve, reuse)
     except BaseException:
         files.remove_tree(place)
         raise
     return made
+
+
+def _known(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in attributes.items() if value is not None}
+
+
+def _prepare_part(
+    store: RunStore,
+    part: Job,
+    environ: Mapping[str, str],
+    made: Run,
+    run_dir: Path,
+    name: str,
+    resolve: Console | None,
+) -> None:
+    """A prototype or a step, of which copies will be run: below the `.guild` of the run that it is of."""
+    prepare(
+        store,
+        part,
+        environ,
+        place=made.guild_dir / name,
+        run_id=Path(name).name,
+        run_dir=run_dir / layout.GUILD_DIR / name,
+        staged=False,
+        resolve=resolve,
+    )
+
+
+def _of_batch(job: Job) -> dict[str, Any]:
+    """What the attributes say of a batch, besides what they say of any run."""
+    plan, proto = job.batch, job.parts.get(layout.PROTO)
+    if plan is None or proto is None:
+        return {}
+    return {
+        "max_trials": plan.max_trials,
+        "objective": proto.spec.opdef.objective or "loss",
+        "random_seed": plan.seed,
+    }
 
 
 def in_staging(store: RunStore) -> Path:
@@ -114,6 +141,8 @@ def describe(spec: RunSpec) -> dict[str, Any]:
         described["tags"] = tags
     if opdef.objective is not None:
         described["objective"] = opdef.objective
+    if opdef.steps_attr:
+        described["steps"] = list(opdef.steps_attr)
     return described
 
 

@@ -15,9 +15,12 @@ from guild.base import files
 from guild.errors import GuildError
 from guild.launch import environ as env_rules
 from guild.launch.command import cmd_flags_from_attr, flag_env, render_command
+from guild.launch.dependency_attr import from_attr
+from guild.launch.frozen_opdef import read_opdef, read_plan
+from guild.launch.job import BatchPlan
 from guild.launch.spec import Place, RunSpec
-from guild.ops.opdef import Choice, FlagDef, OpDef, SelectRule, SourceRules
-from guild.ops.opref import OpRef
+from guild.launch.upstream import upstream_ids
+from guild.ops.opdef import FlagDef, OpDef, SourceRules, Step
 from guild.runs import layout
 from guild.runs.run import Run
 
@@ -41,9 +44,12 @@ class Recipe:
     env_secrets: tuple[str, ...] = ()
     more_env: Mapping[str, str] = field(default_factory=dict)  # recorded, with names that no shell can export
     opdef: OpDef | None = field(default=None)
+    force_deps: bool = False
+    upstream: tuple[str, ...] = ()  # runs that must have ended before this one can start
+    batch: BatchPlan | None = None
 
 
-def from_spec(spec: RunSpec, environ: Mapping[str, str]) -> Recipe:
+def from_spec(spec: RunSpec, environ: Mapping[str, str], batch: BatchPlan | None = None) -> Recipe:
     """`environ`: that of a staging, of which `.guild/ENV` holds what a shell can take."""
     opdef = spec.opdef
     more = {k: v for k, v in env_rules.without_run(environ).items() if not env_rules.is_exportable(k)}
@@ -54,7 +60,7 @@ def from_spec(spec: RunSpec, environ: Mapping[str, str]) -> Recipe:
         is_python=opdef.is_python,
         opspec=opdef.opspec,
         cmd_dir=spec.place.cmd_dir,
-        dest=opdef.sourcecode.dest,
+        dest=spec.request.debug_source or opdef.sourcecode.dest,
         output_scalars=opdef.output_scalars,
         flag_names=tuple(spec.flags),
         stop_after=spec.request.stop_after,
@@ -63,6 +69,9 @@ def from_spec(spec: RunSpec, environ: Mapping[str, str]) -> Recipe:
         env_secrets=opdef.env_secrets,
         more_env=env_rules.recorded(more, opdef.env_secrets),
         opdef=opdef,
+        force_deps=spec.request.force_deps,
+        upstream=upstream_ids(opdef.requires, spec.flags),
+        batch=batch,
     )
 
 
@@ -85,6 +94,17 @@ def read(run: Run, place: Place) -> Recipe:
     except (OSError, ValueError, TypeError, AttributeError, KeyError):
         pass
     return _rebuilt(run, place)
+
+
+def upstream_of(run: Run) -> tuple[str, ...]:
+    """The ids of runs that must have ended before this one can start; none where that cannot be told."""
+    try:
+        data = json.loads(files.read_regular(run.guild_dir / layout.RECIPE))
+        if data.get("digests") == _digests(run):
+            return tuple(str(r) for r in data.get("upstream") or ())
+    except (OSError, ValueError, TypeError, AttributeError):
+        pass
+    return upstream_ids(from_attr(run.map_attr("op").get("deps")), run.map_attr("flags"))
 
 
 def _digests(run: Run) -> dict[str, str]:
@@ -114,22 +134,14 @@ def _revive(data: dict[str, Any]) -> Any:
 
 def _from_json(data: dict[str, Any]) -> Recipe:
     known = {f.name: data[f.name] for f in fields(Recipe) if f.name in data}
-    for name in ("argv", "flag_names", "env_secrets"):
+    for name in ("argv", "flag_names", "env_secrets", "upstream"):
         known[name] = tuple(known.get(name) or ())
-    opdef = known.pop("opdef", None)
-    return Recipe(**known, opdef=None if opdef is None else _opdef(opdef))
-
-
-def _opdef(data: dict[str, Any]) -> OpDef:
-    source = dict(data["sourcecode"])
-    source["rules"] = tuple(SelectRule(**rule) for rule in source["rules"])
-    parts = {**data, "opref": OpRef(**data["opref"]), "sourcecode": SourceRules(**source)}
-    parts["flags"] = tuple(
-        FlagDef(**{**f, "choices": tuple(Choice(**c) for c in f["choices"])}) for f in data["flags"]
+    opdef, batch = known.pop("opdef", None), known.pop("batch", None)
+    return Recipe(
+        **known,
+        opdef=None if opdef is None else read_opdef(opdef),
+        batch=None if batch is None else read_plan(batch),
     )
-    for name in ("cmd_args", "tags", "env_secrets", "plugins"):
-        parts[name] = tuple(parts[name])
-    return OpDef(**parts)
 
 
 def _rebuilt(run: Run, place: Place) -> Recipe:
@@ -141,8 +153,7 @@ def _rebuilt(run: Run, place: Place) -> Recipe:
             f"run {run.id} cannot be started: its attribute 'op' does not say how",
             f"See '{run.guild_dir / layout.ATTRS / 'op'}'.",
         )
-    source = op.get("sourcecode")
-    dest = str(source.get("dest") or ".") if isinstance(source, dict) else "."
+    dest, params = str(_map(op.get("sourcecode")).get("dest") or "."), run.map_attr("run_params")
     env = {str(k): str(v) for k, v in _map(cmd.get("cmd-env")).items()}
     known = cmd_flags_from_attr(_map(cmd.get("cmd-flags")))
     names = {f.name for f in known}
@@ -163,14 +174,16 @@ def _rebuilt(run: Run, place: Place) -> Recipe:
         own_env={**rendered, **flag_env(defs, flags)},
         interpreter=variables["python_exe"] if template[0] == "${python_exe}" else "",
         is_python=is_python,
-        opspec=str(run.map_attr("run_params").get("opspec") or (run.opref.display if run.opref else "")),
+        opspec=str(params.get("opspec") or (run.opref.display if run.opref else "")),
         dest=dest,
         output_scalars=op.get("output-scalars"),
         flag_names=tuple(str(name) for name in flags),
-        stop_after=_number(run.map_attr("run_params").get("stop_after")),
+        stop_after=_number(params.get("stop_after")),
         delete_on_success=op.get("delete-on-success") is True,
         pip_freeze=is_python,
         opdef=_bare_opdef(run, defs, template, flags_dest, env, op, is_python, dest),
+        force_deps=params.get("force_deps") is True,
+        upstream=upstream_ids(from_attr(op.get("deps")), flags),
     )
 
 
@@ -202,7 +215,23 @@ def _bare_opdef(
         plugins=tuple(p for p in env.get("GUILD_PLUGINS", "").split(",") if p),
         output_scalars=op.get("output-scalars"),
         delete_on_success=op.get("delete-on-success") is True,
+        requires=from_attr(op.get("deps")),
+        steps=_steps(run),
     )
+
+
+def _steps(run: Run) -> tuple[Step, ...]:
+    """The steps of a workflow that Guild 0.9 has made. Raises GuildError for what are none."""
+    steps = run.list_attr("steps")
+    if not steps:
+        return ()
+    from guild.ops.coerce import Entry, Faults
+    from guild.ops.guildfile_steps import read_steps
+
+    faults = Faults(run.guild_dir / layout.ATTRS / "steps")
+    found = read_steps(Entry({"steps": steps}, (), faults))
+    faults.raise_any()
+    return found
 
 
 def _recorded_python(run: Run, template: list[str]) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from guild.launch.command import cmd_flags_to_attr, flag_env, render_command
+from guild.launch.dependency_attr import to_attr
 from guild.launch.label import render_label
 from guild.ops.flags import Assignment, with_undefined
 from guild.ops.opdef import OpDef
@@ -24,6 +25,9 @@ class RunRequest:
     stop_after: float | None = None  # minutes
     keep_run: bool = False
     random_seed: int | None = None
+    force_deps: bool = False
+    env: Mapping[str, str] = field(default_factory=dict)  # for this run: breakpoints and the like
+    debug_source: str = ""  # a directory whose modules are run instead of the copies of them
     params: Mapping[str, Any] = field(default_factory=dict)  # the attribute run_params
 
 
@@ -103,13 +107,13 @@ def _cmd_env(opdef: OpDef, request: RunRequest, place: Place) -> dict[str, str]:
     env["PROJECT_DIR"] = opdef.project_dir
     env["GUILD_PLUGINS"] = ",".join(opdef.plugins)
     if opdef.is_python:
-        env["PYTHONPATH"] = f"{opdef.sourcecode.dest}:{place.guild_path}"
+        env["PYTHONPATH"] = f"{request.debug_source or opdef.sourcecode.dest}:{place.guild_path}"
         env["FLAGS_DEST"] = opdef.flags_dest
     if opdef.handle_keyboard_interrupt:
         env["HANDLE_KEYBOARD_INTERRUPT"] = "1"
     if request.gpus is not None:
         env["CUDA_VISIBLE_DEVICES"] = request.gpus
-    return env
+    return {**env, **request.env}
 
 
 def op_attr(spec: RunSpec) -> dict[str, Any]:
@@ -120,9 +124,9 @@ def op_attr(spec: RunSpec) -> dict[str, Any]:
         source["root"] = opdef.sourcecode.root
     return {
         "delete-on-success": opdef.delete_on_success and not spec.request.keep_run,
-        "deps": [],
+        "deps": to_attr(opdef.requires, spec.flags),
         "flag-null-labels": {f.name: f.null_label for f in opdef.flags if f.null_label},
-        "flags-extra": {},
+        "flags-extra": {name: {"name": name} for name in dependency_flag_names(opdef)},
         "label-template": spec.label_template,
         "op-cmd": {
             "cmd-args": list(opdef.cmd_args),
@@ -134,6 +138,11 @@ def op_attr(spec: RunSpec) -> dict[str, Any]:
         "python-requires": opdef.python_requires,
         "sourcecode": source,
     }
+
+
+def dependency_flag_names(opdef: OpDef) -> list[str]:
+    """The flags that say where a dependency comes from."""
+    return [s.config_flag for d in opdef.requires for s in d.sources if s.config_flag]
 
 
 def run_environ(run_dir: str, run_id: str, home: str, opspec: str, cmd_dir: str, dest: str) -> dict[str, str]:

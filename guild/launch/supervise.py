@@ -15,10 +15,13 @@ from pathlib import Path
 
 from guild.base import files
 from guild.base.processes import this_process
-from guild.errors import GuildError
+from guild.errors import STATUS_INTERRUPTED, STATUS_STOPPED, GuildError
 from guild.home import Home
 from guild.launch import environ as env_rules
 from guild.launch import machine, process, recipe
+from guild.launch.dependencies import DependencyError
+from guild.launch.job import Console
+from guild.launch.resolving import install, resolve_rest
 from guild.launch.spec import QUEUE_GRACE, STOP_GRACE, Place, run_environ
 from guild.runs import attrs, layout, lifecycle
 from guild.runs.lease import Lease
@@ -40,6 +43,8 @@ class Options:
     stop_after: float | None = None  # minutes
     warn: Callable[[str], None] = lambda text: None
     log: Callable[[str], None] = lambda text: None
+    say: Callable[[str], None] = lambda text: None  # what is done before the operation begins
+    progress: Callable[[str, int, int | None], None] = lambda what, done, total: None
 
 
 @dataclass(frozen=True)
@@ -67,17 +72,24 @@ def start(
     if orders is None:
         orders = process.Orders()
         orders.install()
+    console = Console(options.say, options.warn, options.progress, lambda: orders.stop or orders.interrupt)
     try:
         command, made = _compile(store, run, lease, starter, options)
-        lease = _begin(store, run, lease)
+        found = resolve_rest(store, run, made, console)
+        if not console.stopped():
+            lease = _begin(store, run, lease)
+            install(run, found, console)
     except _NotBegun:
         return Started(EXIT_NOT_MINE)
     except Exception as e:  # whatever is wrong with a damaged run, it must not stay pending
-        lifecycle.fail(store, run, f"cannot be started: {e}", 1)
-        return Started(1, f"cannot be started: {e}")
-    if orders.stop or orders.interrupt:
-        lifecycle.fail(store, run, "stopped before it began", -15)
-        return Started(-15)
+        if not console.stopped():
+            text = e.message if isinstance(e, DependencyError) else f"cannot be started: {e}"
+            lifecycle.fail(store, run, text, 1)
+            return Started(1, text)
+    if console.stopped():
+        code = STATUS_STOPPED if orders.stop else STATUS_INTERRUPTED
+        lifecycle.fail(store, run, "stopped before it began", code)
+        return Started(code)
     return _Execution(store, run, lease, command, made, orders, options).execute()
 
 
@@ -121,11 +133,14 @@ def job_environ(home: Path, run: Run, made: recipe.Recipe, starter: Mapping[str,
     recorded = read_env(run)
     base = starter if recorded is None else {**recorded, **made.more_env}
     own = dict(made.own_env)
+    inherited = env_rules.without_run(base).get("PYTHONPATH", "")
     if made.is_python:
-        inherited = env_rules.without_run(base).get("PYTHONPATH", "")
         own["PYTHONPATH"] = env_rules.python_path(
             made.dest, machine.GUILD_PATH, inherited, machine.holds_guild
         )
+    elif baked := own.get("PYTHONPATH", inherited):
+        # Guild 0.9 bakes itself in; a batch or a workflow of its making is run by this Guild.
+        own["PYTHONPATH"] = ":".join(p for p in baked.split(":") if p and not machine.holds_guild(p))
     cmd_dir = made.cmd_dir or (recorded or {}).get("CMD_DIR") or str(run.path)
     run_env = run_environ(str(run.path), run.id, str(home), made.opspec, cmd_dir, made.dest)
     return env_rules.job_environ(

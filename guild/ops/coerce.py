@@ -10,6 +10,7 @@ from guild.errors import GuildfileError
 
 T = TypeVar("T")
 Where = tuple[str | int, ...]
+Place = tuple[Path, Where]
 
 # Defaults for what is absent.
 NO_TEXTS: tuple[str, ...] = ()
@@ -18,28 +19,62 @@ NO_MAP: Mapping[str, Any] = {}
 
 @dataclass
 class Faults:
-    """What is wrong with a file; lines are looked up when they are shown."""
+    """What is wrong with a file, or at least strange; lines are looked up when they are shown.
+
+    `locate` tells where data that was put together from several places stands: file, and place in it.
+    """
 
     path: Path
     found: list[tuple[Where, str]] = field(default_factory=list)
+    warned: list[tuple[Where, str]] = field(default_factory=list)
+    # Faults whose file and place in it are known.
+    placed: list[tuple[Place, str]] = field(default_factory=list)
+    locate: Callable[[Where], Place] | None = None
 
     def add(self, where: Where, text: str) -> None:
         self.found.append((where, text))
 
+    def warn(self, where: Where, text: str) -> None:
+        self.warned.append((where, text))
+
+    def warnings(self) -> tuple[str, ...]:
+        """`guild.yml: train.flgs: unknown attribute ...`, each once."""
+        texts = []
+        for where, text in self.warned:
+            path, at = self._place(where)
+            texts.append(": ".join(part for part in (self._shown(path), _name(at), text) if part))
+        return tuple(dict.fromkeys(texts))
+
     def error(self) -> GuildfileError:
         """The error that names them all, one a line: `error in PATH:LINE: train.flags.lr.type: what`."""
-        root = _composed(self.path)
-        return GuildfileError("\n".join(self._describe(root, where, text) for where, text in self.found))
-
-    def _describe(self, root: Any, where: Where, text: str) -> str:
-        line = _line(root, where)
-        at = f"{self.path}:{line}" if line else str(self.path)
-        name = _name(where)
-        return f"error in {at}: {name}: {text}" if name else f"error in {at}: {text}"
+        roots: dict[Path, Any] = {}
+        texts = []
+        for (path, where), text in (*self.placed, *((self._place(w), t) for w, t in self.found)):
+            if path not in roots:
+                roots[path] = _composed(path)
+            texts.append(_described(path, roots[path], where, text))
+        return GuildfileError("\n".join(dict.fromkeys(texts)))
 
     def raise_any(self) -> None:
-        if self.found:
+        if self.found or self.placed:
             raise self.error()
+
+    def _place(self, where: Where) -> Place:
+        return self.locate(where) if self.locate is not None else (self.path, where)
+
+    def _shown(self, path: Path) -> str:
+        """A file seen from the directory of this one."""
+        try:
+            return str(path.relative_to(self.path.parent))
+        except ValueError:
+            return str(path)
+
+
+def _described(path: Path, root: Any, where: Where, text: str) -> str:
+    line = _line(root, where)
+    at = f"{path}:{line}" if line else str(path)
+    name = _name(where)
+    return f"error in {at}: {name}: {text}" if name else f"error in {at}: {text}"
 
 
 def _name(where: Where) -> str:
@@ -70,17 +105,22 @@ def _line(node: Any, where: Where) -> int:
 
 
 def _child(node: Any, part: str | int) -> tuple[Any, int] | None:
-    """The node of a key, or of an item by its number or its `model`, and its line."""
+    """The node of a key, or of an item by its number or its name, and its line."""
     if node.id == "mapping":
         for key, value in node.value:
             if key.value == part:
                 return value, key.start_mark.line + 1
     if node.id == "sequence":
         for index, item in enumerate(node.value):
-            models = [v.value for k, v in item.value if k.value == "model"] if item.id == "mapping" else []
-            if part in (index, *models):
+            if part == index or part in _names(item):
                 return item, item.start_mark.line + 1
     return None
+
+
+def _names(item: Any) -> list[Any]:
+    """What an item of a list is called."""
+    kinds = ("model", "config")
+    return [v.value for k, v in item.value if k.value in kinds] if item.id == "mapping" else []
 
 
 @dataclass(frozen=True)
@@ -112,18 +152,16 @@ class Entry:
         """An entry below this one, empty for null; a fault where it is no mapping."""
         return entry_of(value, (*self.where, name), self.faults)
 
-    def unknown(self, known: Iterable[str], *, near_only: bool = False) -> list[str]:
+    def warn_unknown(self, known: Iterable[str], *, near_only: bool = False) -> None:
         """A warning for each attribute that nobody knows; with `near_only` for those that resemble one."""
         names = sorted(known)
-        texts = []
         for name in self.data:
             if name in names:
                 continue
             near = nearest(name, names)
             if near or not near_only:
                 hint = f" (did you mean '{near}'?)" if near else ""
-                texts.append(f"{_name((*self.where, name))}: unknown attribute '{name}'{hint}")
-        return texts
+                self.faults.warn((*self.where, name), f"unknown attribute '{name}'{hint}")
 
 
 def entry_of(value: Any, where: Where, faults: Faults) -> Entry | None:
@@ -172,6 +210,13 @@ def boolean(value: Any) -> bool:
 def number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"expected a number, got {show(value)}")
+    return value
+
+
+def count(value: Any) -> int:
+    """A whole number from 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"expected a whole number from 1, got {show(value)}")
     return value
 
 

@@ -20,7 +20,7 @@ from guild.ops.opdef import Choice, FlagDef, FlagValue
 
 __all__ = [
     "Assignment", "assign", "check", "convert", "decode", "format_flags", "format_value", "is_batch",
-    "with_undefined",
+    "read_given", "read_row", "read_typed", "settle", "with_undefined",
 ]  # fmt: skip
 
 Flags = Mapping[str, FlagValue]
@@ -153,6 +153,13 @@ def assign(
     undefined flags are taken. Raises GuildError, which names all faults of the same kind.
     """
     user = _read(flags, split_args(args), force, opname)
+    return settle(flags, user, base=base, force=force)
+
+
+def settle(
+    flags: Sequence[FlagDef], user: Flags, *, base: Flags | None = None, force: bool = False
+) -> Assignment:
+    """The same from values that are read already: those that the user gave, over `base`, over defaults."""
     values: dict[str, FlagValue] = {f.name: _default(f) for f in flags}
     values.update(base or {})
     values.update(user)
@@ -166,6 +173,49 @@ def assign(
     if not force:
         check(flags, values)
     return Assignment(values, {name: values[name] for name in user})
+
+
+def read_typed(
+    flags: Sequence[FlagDef], args: Sequence[str], *, force: bool = False, opname: str = ""
+) -> dict[str, FlagValue]:
+    """The values of `NAME=VALUE` texts, by flag, not checked together. Raises GuildError as `assign` does."""
+    return _read(flags, split_args(args), force, opname)
+
+
+def read_given(
+    flags: Sequence[FlagDef], values: Flags, *, force: bool = False, opname: str = ""
+) -> dict[str, FlagValue]:
+    """The same from a mapping: texts stand for what would be typed, other values for themselves."""
+    texts = [(name, value) for name, value in values.items() if isinstance(value, str)]
+    others = {name: value for name, value in values.items() if not isinstance(value, str)}
+    return {**_read(flags, texts, force, opname), **read_row(flags, others, typed=False, force=force)}
+
+
+def read_row(
+    flags: Sequence[FlagDef], row: Mapping[str, FlagValue], typed: bool, force: bool = False
+) -> dict[str, FlagValue]:
+    """The flag values of one row of a batch file; `typed`: they are texts, read as typed ones are.
+
+    Raises GuildError, which does not name the row.
+    """
+    if typed:
+        return _read(flags, [(name, str(text)) for name, text in row.items()], force, "")
+    known = {f.alias: f for f in flags if f.alias} | {f.name: f for f in flags}
+    unknown = [name for name in row if name not in known]
+    if unknown and not force:
+        raise GuildError(
+            "\n".join(f"unsupported flag '{name}'" for name in unknown), _unknown_hint(unknown, flags, "")
+        )
+    found: dict[str, FlagValue] = {}
+    for name, value in row.items():
+        flag = known.get(name) or FlagDef(name)
+        try:
+            found[flag.name] = _as_type(flag, value)
+        except _Invalid as e:
+            if not force:
+                raise GuildError(_invalid(flag, format_value(value), e)) from None
+            found[flag.name] = value
+    return found
 
 
 def split_args(args: Sequence[str]) -> list[tuple[str, str]]:

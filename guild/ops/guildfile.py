@@ -4,50 +4,81 @@ The file's form is read at once; an operation (`operation.py`) only when it is a
 wrong does not break the others.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from guild.base import files, yamlio
-from guild.errors import GuildError, GuildfileError, OperationNotFound
+from guild.base import files
+from guild.errors import GuildError, OperationNotFound
 from guild.ops import coerce
-from guild.ops.coerce import Entry, Faults, Where
+from guild.ops.coerce import Entry, Faults, Place, Where
 from guild.ops.found import Found
-from guild.ops.operation import operation_warnings, read_operation
+from guild.ops.includes import Item, Package, read_items
+from guild.ops.operation import read_operation
 
-_MODEL_ATTRS = (
+# Loaded for files with inheritance only.
+if TYPE_CHECKING:
+    from guild.ops.inherit import Fault
+    from guild.ops.trees import Tree
+
+MODEL_ATTRS = (
     "model", "description", "default", "operations", "sourcecode", "flags", "references", "extra", "plugins",
-    "python-requires", "resources",
+    "python-requires", "resources", "extends", "params", "operation-defaults",
 )  # fmt: skip
-_MODEL_LATER = ("extends", "params", "operation-defaults")
-# Items of a list that hold no operation of their own.
-_ITEMS_LATER = ("config", "package", "include")
-_ITEMS = ("model", *_ITEMS_LATER)
+_INHERITING = ("extends", "params", "operation-defaults")
 
 
 @dataclass(frozen=True)
 class OpSummary:
-    """An operation as `guild operations` lists it: `op` or `model:op`."""
+    """An operation as `guild operations` lists it: `op` or `model:op`. `fault`: why it cannot be run."""
 
     name: str
     description: str
     default: bool = False
+    fault: str = ""
 
 
 @dataclass(frozen=True)
 class Model:
-    """Operations by name, as plain data. `name` is empty for those that belong to no model."""
+    """Operations by name, as plain data. `name` is empty for those that belong to no model.
+
+    `faults` concern all operations, those of `of_op` one each.
+    """
 
     name: str
-    attrs: Entry
+    attrs: Mapping[str, Any]
     operations: Mapping[str, Any]
-    at: Where  # of the operations, in the file
+    where: Where
+    at: Where  # of the operations
     default: bool = False
+    faults: "Sequence[Fault]" = ()
+    of_op: "Mapping[str, Sequence[Fault]]" = field(default_factory=dict)
 
     @property
     def shown(self) -> str:
         return f"model '{self.name}'" if self.name else "this project"
+
+    def full_name(self, op: str) -> str:
+        return f"{self.name}:{op}" if self.name else op
+
+    @property
+    def description(self) -> str:
+        return _text(self.attrs.get("description"))
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        found = self.attrs.get("references")
+        return tuple(map(_text, found)) if isinstance(found, list) else ()
+
+    def summary(self, op: str) -> str:
+        """The first line of an operation's description."""
+        return _summary(self.operations[op])
+
+    def resources(self) -> dict[str, str]:
+        """The names of its resources and the first lines of their descriptions."""
+        found = self.attrs.get("resources")
+        return {str(k): _summary(v) for k, v in found.items()} if isinstance(found, Mapping) else {}
 
     def default_op(self) -> str | None:
         """The operation with `default: yes`, else the only one whose name does not begin with `_`."""
@@ -61,36 +92,47 @@ class Guildfile:
     path: Path
     version: str  # md5 of the bytes, as oprefs have it
     models: tuple[Model, ...]
-    left_out: tuple[str, ...] = ()  # what this version does not read, for hints
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """Attributes that nobody knows, of the whole file."""
-        return tuple(
-            warning
-            for model in self.models
-            for warning in (
-                *self._model_warnings(model),
-                *(w for op, data in model.operations.items() for w in self._op_warnings(model, op, data)),
-            )
-        )
+    package: Package | None = None
+    item_warnings: tuple[str, ...] = ()
+    # Where data that was put together from several places stands; None where there is no such data.
+    locate: Callable[[Where], Place] | None = None
 
     def operations(self, hidden: bool = False) -> list[OpSummary]:
         """The operations, in the file's order; those whose names begin with `_` only with `hidden`."""
         return [
-            OpSummary(f"{m.name}:{name}" if m.name else name, _summary(data), _is_default(data))
+            OpSummary(m.full_name(name), _summary(data), _is_default(data))
             for m in self.models
             for name, data in m.operations.items()
             if hidden or not name.startswith("_")
         ]
 
+    def check(self) -> tuple[list[OpSummary], tuple[str, ...]]:
+        """All operations, each read to the end, those that cannot be run with a fault; and warnings of what
+        else is strange about the file."""
+        found: list[OpSummary] = []
+        warnings = list(self.item_warnings)
+        for model, name, made in self._each():
+            data = model.operations[name]
+            fault = made.message if isinstance(made, GuildError) else ""
+            found.append(OpSummary(model.full_name(name), _summary(data), _is_default(data), fault))
+            warnings += made.warnings if isinstance(made, Found) else ()
+        return found, tuple(dict.fromkeys(warnings))
+
+    def _each(self) -> Iterator[tuple[Model, str, Found | GuildError]]:
+        for model in self.models:
+            for name in model.operations:
+                try:
+                    yield model, name, self.read(model, name)
+                except GuildError as e:
+                    yield model, name, e
+
     def find(self, model_name: str | None, op_name: str | None) -> Found:
         """The operation of this name; without a name the default one.
 
         Raises OperationNotFound; GuildfileError for an operation that is wrong; GuildError for one that
-        needs what is not supported yet.
+        needs what is not supported.
         """
-        model = self._model(model_name, op_name)
+        model = self.model(model_name, op_name)
         name = op_name or model.default_op()
         if name is None:
             raise OperationNotFound(
@@ -100,23 +142,40 @@ class Guildfile:
             raise OperationNotFound(
                 f"operation '{name}' is not defined for {model.shown}", self._hint(model, name)
             )
-        for attr in _MODEL_LATER:
-            if model.attrs.data.get(attr):
-                at = ".".join(str(part) for part in (*model.attrs.where, attr))
-                raise GuildError(f"{self.path.name}: {at}: '{attr}' is not supported yet")
-        faults = Faults(self.path)
-        attrs = Entry(model.attrs.data, model.attrs.where, faults)
+        return self.read(model, name)
+
+    def read(self, model: Model, name: str) -> Found:
+        """An operation of a model. Raises GuildfileError, GuildError."""
+        faults = Faults(self.path, locate=self.locate)
+        faults.placed += [*model.faults, *model.of_op.get(name, ())]
+        attrs = Entry(model.attrs, model.where, faults)
+        if not model.attrs.keys() <= {"operations"}:
+            _check_model(attrs)
         data = model.operations[name]
+        if not isinstance(data, str | Mapping):
+            faults.add((*model.at, name), f"expected a text or a mapping, got {coerce.show(data)}")
+            raise faults.error()
         entry = coerce.entry_of({"main": data} if isinstance(data, str) else data, (*model.at, name), faults)
         if entry is None:
             raise faults.error()
-        found = read_operation(self.path, self.version, model.name, attrs, name, entry)
+        found = read_operation(
+            self.path, self.version, model.name, attrs, name, entry, lambda res: self._resource(model, res)
+        )
         faults.raise_any()
-        warnings = (*self._model_warnings(model), *self._op_warnings(model, name, data))
-        return replace(found, warnings=(*warnings, *found.warnings))
+        return replace(found, warnings=(*faults.warnings(), *found.warnings))
 
-    def _model(self, name: str | None, op: str | None) -> Model:
-        """Of the given models: the only one whose name contains `name`, else the one that is called so."""
+    def _resource(self, model: Model, name: str) -> tuple[Any, Where] | None:
+        """The resource `res` of a model, or `model:res` of another one: its data and where they stand."""
+        of, _, own = name.rpartition(":")
+        holder = next((m for m in self.models if m.name == of), None) if ":" in name else model
+        resources = holder.attrs.get("resources") if holder is not None else None
+        if holder is None or not isinstance(resources, Mapping) or own not in resources:
+            return None
+        return resources[own], (*holder.where, "resources", own)
+
+    def model(self, name: str | None, op: str | None) -> Model:
+        """The only model whose name contains `name`, else the one that is called so; without a name the
+        default one. Raises OperationNotFound, with `op` to say what was looked for."""
         if name is None:
             return self._default_model(op)
         matching = [m for m in self.models if name in m.name]
@@ -150,22 +209,17 @@ class Guildfile:
         near = coerce.nearest(name, model.operations) if model is not None and name else None
         lines = [f"Did you mean '{near}'?"] if near else []
         lines.append("Try 'guild operations' for a list of available operations.")
-        if self.left_out:
-            lines.append(f"Not supported yet, so left out: {', '.join(self.left_out)}.")
         return "\n".join(lines)
-
-    def _model_warnings(self, model: Model) -> list[str]:
-        known = (*_MODEL_ATTRS, *_MODEL_LATER)
-        return [f"{self.path.name}: {text}" for text in model.attrs.unknown(known)]
-
-    def _op_warnings(self, model: Model, name: str, data: Any) -> list[str]:
-        return [f"{self.path.name}: {text}" for text in operation_warnings(data, (*model.at, name))]
 
 
 def _summary(data: Any) -> str:
     """The first line of the description."""
     described = data.get("description") if isinstance(data, Mapping) else None
-    return str(described or "").strip().partition("\n")[0]
+    return _text(described).partition("\n")[0]
+
+
+def _text(value: Any) -> str:
+    return str(value if value is not None else "").strip()
 
 
 def _is_default(data: Any) -> bool:
@@ -175,77 +229,65 @@ def _is_default(data: Any) -> bool:
 # Reading.
 
 
+def _check_model(attrs: Entry) -> None:
+    """Faults and warnings of a model's own attributes, but for those that its operations read."""
+    attrs.warn_unknown(MODEL_ATTRS)
+    attrs.get("description", coerce.text, "")
+    attrs.get("references", coerce.texts, coerce.NO_TEXTS)
+    attrs.get("extra", coerce.mapping, coerce.NO_MAP)
+    attrs.get("resources", coerce.mapping, coerce.NO_MAP)
+
+
 def load_guildfile(path: Path) -> Guildfile:
     """Read a guildfile. Raises GuildfileError naming file and line of all that is wrong with its form."""
-    try:
-        content = files.read_regular(path)
-    except OSError as e:
-        raise GuildfileError(f"error in {path}: {e.strerror or e}") from None
-    try:
-        data = yamlio.load(content)
-    except yamlio.YAMLError as e:
-        at = f"{path}: line {e.line}" if e.line else str(path)
-        raise GuildfileError(f"error in {at}: {e}") from None
+    read = read_items(path)
     faults = Faults(path)
-    left_out: list[str] = []
-    models = tuple(_models(data, faults, left_out))
+    if _inherits(path, read.content, read.items):
+        models = _with_inherited(read.items, faults)
+    else:
+        models = [_model(item, item.data, item.where, faults) for item in read.items if item.kind == "model"]
     faults.raise_any()
-    return Guildfile(path, files.md5_bytes(content), models, tuple(left_out))
+    version = files.md5_bytes(read.content)
+    return Guildfile(path, version, tuple(models), read.package, read.warnings, faults.locate)
 
 
-def _models(data: Any, faults: Faults, left_out: list[str]) -> Iterator[Model]:
-    if data is None:
-        return
-    if isinstance(data, Mapping):
-        # An operation may be called `model`, too; it is a mapping then.
-        if not any(isinstance(data.get(key), str | list) for key in _ITEMS):
-            yield Model("", Entry({}, (), faults), _operations(data, (), faults, left_out), ())
-            return
-        data = [data]
-    if not isinstance(data, list):
-        faults.add((), f"expected a mapping of operations or a list, got {coerce.show(data)}")
-        return
-    names: set[str] = set()
-    for index, item in enumerate(data):
-        model = _model_of(index, item, faults, left_out)
-        if model is not None and model.name in names:
-            faults.add((index,), f"duplicate model '{model.name}'")
-        elif model is not None:
-            names.add(model.name)
-            yield model
+def _inherits(path: Path, content: bytes, items: Sequence[Item]) -> bool:
+    """Whether any data of the file may be put together from several places."""
+    return b"$include" in content or any(
+        item.path is not path or any(attr in item.data for attr in _INHERITING) for item in items
+    )
 
 
-def _model_of(index: int, item: Any, faults: Faults, left_out: list[str]) -> Model | None:
-    attrs = coerce.entry_of(item, (index,), faults)
-    if attrs is None:
-        return None
-    kinds = [key for key in _ITEMS if key in attrs.data]
-    if len(kinds) > 1:
-        faults.add((index,), f"expected one of {', '.join(_ITEMS)}, got {' and '.join(kinds)}")
-        return None
-    if kinds and kinds[0] in _ITEMS_LATER:
-        # Of no concern to the operations of other items, unless they name it, which is refused there.
-        if kinds[0] == "include":
-            left_out.append("include")
-        return None
-    if not kinds and "operations" not in attrs.data:
-        faults.add((index,), f"expected one of {', '.join(_ITEMS)}")
-        return None
-    name = attrs.get("model", coerce.text, "")
-    attrs = Entry(attrs.data, (name,) if name else (index,), faults)
-    at = (*attrs.where, "operations")
-    operations = _operations(attrs.data.get("operations"), at, faults, left_out)
-    return Model(name, attrs, operations, at, attrs.get("default", coerce.boolean, False))
+def _with_inherited(items: Sequence[Item], faults: Faults) -> list[Model]:
+    from guild.ops.inherit import Named, inherit
+    from guild.ops.trees import place_of, plain
+
+    roots: dict[str | int, Tree] = {}
+
+    def locate(where: Where) -> Place:
+        tree = roots.get(where[0]) if where else None
+        return place_of(tree, where[1:]) if tree is not None else (faults.path, where)
+
+    faults.locate = locate
+    made = inherit([Named(item.kind, item.name, _tree(item)) for item in items])
+    models = []
+    for n, (item, inherited) in enumerate(zip((i for i in items if i.kind == "model"), made, strict=True)):
+        roots[item.name or n] = inherited.tree
+        model = _model(replace(item, bare=False), plain(inherited.tree), (item.name or n,), faults)
+        models.append(replace(model, faults=inherited.faults, of_op=inherited.of_op))
+    return models
 
 
-def _operations(data: Any, at: Where, faults: Faults, left_out: list[str]) -> Mapping[str, Any]:
-    entry = coerce.entry_of(data, at, faults)
-    operations = {}
-    for name, value in (entry.data if entry is not None else {}).items():
-        if name == "$include":
-            left_out.append("operations of $include")
-        elif isinstance(value, str | Mapping):
-            operations[name] = value
-        else:
-            faults.add((*at, name), f"expected a text or a mapping, got {coerce.show(value)}")
-    return operations
+def _tree(item: Item) -> "Tree":
+    from guild.ops.trees import Tree, tree_of
+
+    if item.bare:
+        return Tree(None, item.path, (), {"operations": tree_of(item.data["operations"], item.path, ())})
+    return tree_of(item.data, item.path, item.where)
+
+
+def _model(item: Item, data: Mapping[str, Any], where: Where, faults: Faults) -> Model:
+    attrs = Entry(data, where, faults)
+    operations = attrs.get("operations", coerce.mapping, coerce.NO_MAP)
+    at = where if item.bare else (*where, "operations")
+    return Model(item.name, data, operations, where, at, attrs.get("default", coerce.boolean, False))

@@ -7,13 +7,13 @@ from guild.ops import coerce
 from guild.ops.coerce import Entry
 from guild.ops.opdef import Choice, FlagDef
 
-_TYPES = ("string", "int", "float", "number", "boolean", "path", "existing-path", "auto")
-_FLAG_ATTRS = (
+FLAG_TYPES = ("string", "int", "float", "number", "boolean", "path", "existing-path", "auto")
+FLAG_ATTRS = (
     "default", "description", "type", "required", "choices", "allow-other", "min", "max", "alias", "arg-name",
     "arg-skip", "arg-switch", "arg-split", "arg-encoding", "env-encoding", "env-name", "null-label",
     "distribution",
 )  # fmt: skip
-_CHOICE_ATTRS = ("value", "description", "alias", "flags")
+CHOICE_ATTRS = ("value", "description", "alias", "flags")
 
 
 def read_flag(parent: Entry, name: str, data: Any) -> tuple[FlagDef, frozenset[str]] | None:
@@ -29,7 +29,7 @@ def read_flag(parent: Entry, name: str, data: Any) -> tuple[FlagDef, frozenset[s
         name,
         default=entry.data.get("default"),
         description=get("description", coerce.text, ""),
-        type=maybe("type", coerce.one_of(*_TYPES)),
+        type=maybe("type", coerce.one_of(*FLAG_TYPES)),
         required=get("required", coerce.boolean, False),
         choices=_choices(entry),
         allow_other=get("allow-other", coerce.boolean, False),
@@ -46,20 +46,17 @@ def read_flag(parent: Entry, name: str, data: Any) -> tuple[FlagDef, frozenset[s
         env_name=maybe("env-name", coerce.text),
         null_label=maybe("null-label", coerce.text),
         distribution=maybe("distribution", coerce.text),
-        extra={k: v for k, v in entry.data.items() if k not in _FLAG_ATTRS},
+        extra={k: v for k, v in entry.data.items() if k not in FLAG_ATTRS},
     )
     return flag, frozenset(k.replace("-", "_") for k in entry.data)
 
 
-def flag_warnings(parent: Entry) -> list[str]:
-    """Attributes of flags that resemble a known one; others are free data for plugins."""
-    found = []
+def warn_flags(parent: Entry) -> None:
+    """Warnings for attributes of flags that resemble a known one; others are free data for plugins."""
     for name, data in parent.data.items():
         if isinstance(data, Mapping):
             attrs = {str(k): v for k, v in data.items()}
-            entry = Entry(attrs, (*parent.where, name), parent.faults)
-            found += entry.unknown(_FLAG_ATTRS, near_only=True)
-    return found
+            Entry(attrs, (*parent.where, name), parent.faults).warn_unknown(FLAG_ATTRS, near_only=True)
 
 
 def _split(value: Any) -> bool | str:
@@ -83,8 +80,8 @@ def _choice(entry: Entry, index: int, item: Any) -> Choice | None:
     at = coerce.entry_of(item, (*entry.where, "choices", index), entry.faults)
     if at is None:
         return None
-    if "value" not in at.data or not set(at.data) <= set(_CHOICE_ATTRS):
-        expected = f"expected 'value' and perhaps {', '.join(_CHOICE_ATTRS[1:])}"
+    if "value" not in at.data or not set(at.data) <= set(CHOICE_ATTRS):
+        expected = f"expected 'value' and perhaps {', '.join(CHOICE_ATTRS[1:])}"
         entry.faults.add(at.where, f"{expected}, got {coerce.show(item)}")
         return None
     return Choice(

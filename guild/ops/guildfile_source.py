@@ -8,6 +8,7 @@ from guild.ops import coerce
 from guild.ops.coerce import Entry, Where
 from guild.ops.opdef import SelectRule, SourceRules
 
+SOURCE_ATTRS = ("root", "dest", "select", "digest")
 _KINDS = ("text", "binary", "dir")
 _ALL_OUT = SelectRule(False, "*")
 
@@ -44,9 +45,10 @@ def _from_map(entry: Entry, spec: Mapping[str, Any], base: SourceRules, where: W
     at = coerce.entry_of(spec, where, entry.faults)
     if at is None:
         return base
-    for name in at.data:
-        if name not in ("root", "dest", "select", "digest"):
-            entry.faults.add((*where, name), "expected one of root, dest, select, digest")
+    known = [name for name in at.data if name in SOURCE_ATTRS]
+    at.warn_unknown(SOURCE_ATTRS)
+    if not known:
+        entry.faults.add(where, f"expected one of {', '.join(SOURCE_ATTRS)}, or include and exclude")
     root = at.get("root", coerce.text, "") or base.root
     dest = at.get("dest", coerce.text, "") or base.dest
     if "select" in at.data:

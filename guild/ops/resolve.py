@@ -72,7 +72,7 @@ def resolve(opspec: str | None, context: Context, providers: Sequence[Provider])
     warnings: tuple[str, ...] = ()
     missing: GuildError
     try:
-        return _from_guildfile(opspec, _guildfile(context), context)
+        return _from_guildfile(opspec, project_guildfile(context), context)
     except OperationNotFound as e:
         missing = e
     except GuildfileError as e:
@@ -93,11 +93,12 @@ def available(context: Context, hidden: bool = True) -> "list[OpSummary]":
 
     Raises GuildfileError.
     """
-    guildfile = _guildfile(context)
+    guildfile = project_guildfile(context)
     return guildfile.operations(hidden) if guildfile is not None else []
 
 
-def _guildfile(context: Context) -> "Guildfile | None":
+def project_guildfile(context: Context) -> "Guildfile | None":
+    """The guildfile here. Raises GuildfileError for one of a wrong form."""
     path = find_guildfile(context.cwd)
     if path is None:
         return None
@@ -133,8 +134,24 @@ def _from_guildfile(opspec: str | None, guildfile: "Guildfile | None", context: 
 
 
 def with_imported(found: Found, context: Context) -> Resolved:
-    """The operation with the flags of its script merged in."""
+    """The operation with the flags of its script, or of its config file, merged in; those of what it
+    requires come last."""
+    resolved = _with_imported(found, context)
+    requires = resolved.opdef.requires
+    if not requires:
+        return resolved
+    from guild.ops.guildfile_requires import dependency_flags
+
+    flags = resolved.opdef.flags
+    own = {f.name for f in flags}
+    flags += tuple(f for f in dependency_flags(requires) if f.name not in own)
+    return replace(resolved, opdef=replace(resolved.opdef, flags=flags))
+
+
+def _with_imported(found: Found, context: Context) -> Resolved:
     opdef, spec = found.opdef, found.imports
+    if spec.dest is not None and spec.dest.startswith("config:"):
+        return _with_config(found, spec.dest, context)
     if spec.script is None:
         return Resolved(replace(opdef, flags_dest=spec.dest or "args"), found.warnings)
     script = find_main(spec.script, _roots(found))
@@ -146,13 +163,25 @@ def with_imported(found: Found, context: Context) -> Resolved:
 
         dest = spec.dest or detect_dest(script.path)
         return Resolved(replace(opdef, flags_dest=dest), found.warnings)
-    imported = _import(found, script, context)
-    flags = merge(opdef.flags, imported.flags, spec)
+    return _merged(found, _import(found, script, context), context)
+
+
+def _merged(found: Found, imported: "ImportedFlags", context: Context) -> Resolved:
+    flags = merge(found.opdef.flags, imported.flags, found.imports)
     return Resolved(
-        replace(opdef, flags=flags, flags_dest=imported.dest),
+        replace(found.opdef, flags=flags, flags_dest=imported.dest),
         (*found.warnings, *_heard(imported.warnings, context)),
         imported.refreshed,
     )
+
+
+def _with_config(found: Found, dest: str, context: Context) -> Resolved:
+    if not wanted(found.opdef.flags, found.imports):
+        return Resolved(replace(found.opdef, flags_dest=dest), found.warnings)
+    from guild.ops.flag_config import import_config
+
+    path = Path(found.opdef.project_dir, dest.removeprefix("config:"))
+    return _merged(found, import_config(path, dest), context)
 
 
 def _import(found: Found, script: MainScript, context: Context) -> "ImportedFlags":

@@ -1,8 +1,4 @@
-"""Event files: scalars in the form that TensorBoard reads (TFRecord framing, `tensorflow.Event` messages).
-
-A record is: length (u64 little-endian), masked CRC-32C of that, payload, masked CRC-32C of the payload. The
-messages are small enough to be written and read without a library for protocol buffers.
-"""
+"""Event files: scalars in the form that TensorBoard reads (`base/tfrecord.py` has the format)."""
 
 import itertools
 import os
@@ -11,52 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from guild.base import files
+from guild.base.tfrecord import first_record, masked_crc, scalar_record
 from guild.runs import layout
 
-_MASK_DELTA = 0xA282EAD8
-_VERSION = b"brain.Event:2"
 _numbers = itertools.count()
-
-
-def _table() -> list[int]:
-    table = []
-    for byte in range(256):
-        for _ in range(8):
-            byte = (byte >> 1) ^ 0x82F63B78 if byte & 1 else byte >> 1
-        table.append(byte)
-    return table
-
-
-_CRC_TABLE = _table()
-
-
-def masked_crc(data: bytes) -> int:
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc = _CRC_TABLE[(crc ^ byte) & 0xFF] ^ (crc >> 8)
-    crc ^= 0xFFFFFFFF
-    return ((crc >> 15 | crc << 17) + _MASK_DELTA) & 0xFFFFFFFF
-
-
-def _varint(number: int) -> bytes:
-    number &= 0xFFFFFFFFFFFFFFFF
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
-def _field(number: int, data: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(data)) + data
-
-
-def _record(payload: bytes) -> bytes:
-    length = struct.pack("<Q", len(payload))
-    return b"".join(
-        (length, struct.pack("<I", masked_crc(length)), payload, struct.pack("<I", masked_crc(payload)))
-    )
 
 
 class EventWriter:
@@ -72,28 +26,13 @@ class EventWriter:
         if self._fd is None:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
             self._fd = os.open(self._path, flags, 0o644)
-            files.write_all(self._fd, _record(_field(3, _VERSION)))
-        files.write_all(self._fd, _record(_scalar_event(tag, value, step or 0)))
+            files.write_all(self._fd, first_record())
+        files.write_all(self._fd, scalar_record(tag, value, step or 0))
 
     def close(self) -> None:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
-
-
-def _scalar_event(tag: str, value: float, step: int) -> bytes:
-    number = struct.pack("<f", _as_float32(value))
-    entry = _field(1, tag.encode("utf-8", "replace")) + bytes((2 << 3 | 5,)) + number
-    summary = _field(5, _field(1, entry))
-    return (bytes((2 << 3,)) + _varint(step) if step else b"") + summary
-
-
-def _as_float32(value: float) -> float:
-    try:
-        struct.pack("<f", value)
-    except OverflowError:
-        return float("inf") if value > 0 else float("-inf")
-    return value
 
 
 def read_events(path: Path) -> Iterator[tuple[str, float, int]]:

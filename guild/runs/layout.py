@@ -1,6 +1,6 @@
 """Every name below a run's `.guild`, on one page (`docs/run-directory.md`). No other room spells them.
 
-Guild 0.9 knows all of them but LEASE, ORDER and RECIPE, which it ignores.
+Guild 0.9 knows all of them but LEASE, ORDER, RECIPE, STEPS and RESOLVING, which it ignores.
 """
 
 FORMAT = 1  # of the files that are ours
@@ -13,7 +13,11 @@ MANIFEST = "manifest"
 OUTPUT = "output"
 OUTPUT_INDEX = "output.index"
 EVENTS_PREFIX = "events.out.tfevents."
-PROTO = "proto"  # marks a batch; an empty one keeps a queue out of compare
+PROTO = (
+    "proto"  # of a batch, the run that its trials are copies of; an empty one keeps a queue out of compare
+)
+STEPS = "steps"  # of a workflow, its steps in the making
+RESOLVING = "resolving"  # dependencies, until they are moved in place
 
 # Markers: their presence is the status (`status.py`); written by `lifecycle.py` only.
 PENDING = "PENDING"

@@ -148,7 +148,7 @@ class Scheduler:
     def _is_done(self, decisions: tuple[Decision, ...]) -> bool:
         if not self._policy.run_once or self._jobs or self._owed:
             return False
-        return is_idle(list(decisions))
+        return is_idle(list(decisions), self._observer.in_progress)
 
     # Follow own runs.
 

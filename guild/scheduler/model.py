@@ -13,7 +13,7 @@ class StagedRun:
     id: str
     place: tuple[int, int, int, str]
     gpus: Gpus = None  # what it was staged with; None: nothing said
-    waits_for: str = ""  # an upstream run still to come: not ready
+    waits_for: tuple[str, ...] = ()  # upstream runs still to come: not ready
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from guild.base.processes import is_alive
+from guild.launch import recipe
+from guild.launch.upstream import Standing, standing
 from guild.runs import journal, lifecycle
 from guild.runs.lifecycle import Held
 from guild.runs.resources import Gpus, parse_gpus
@@ -56,6 +58,7 @@ class Observer:
             self._aside.clear()
             self._known = set(names)
         changed = {e.run_id for e in entries or ()} | set(names) | set(self._active)
+        changed |= {run.id for run in self._staged.values() if run.waits_for}
         for run_id in changed:
             self._read(held, run_id)
         return self._snapshot()
@@ -65,6 +68,11 @@ class Observer:
         for run_id in run_ids:
             self._read(held, run_id)
         return self._snapshot()
+
+    @property
+    def in_progress(self) -> frozenset[str]:
+        """The runs that were in progress at the last look."""
+        return frozenset(a.id for a in self._active.values() if a.in_progress)
 
     def set_aside(self, run_id: str, why: str, for_good: bool = False) -> None:
         """Leave a staged run out that could not be claimed, until the next full look or for good."""
@@ -116,9 +124,15 @@ class Observer:
         if status.is_ended or run.is_queue:
             return
         if status is RunStatus.STAGED:
-            self._staged[run.id] = StagedRun(run.id, run.place(), requested_gpus(run))
+            self._staged[run.id] = StagedRun(run.id, run.place(), requested_gpus(run), self._to_come(run))
         elif status in (RunStatus.PENDING, RunStatus.RUNNING):
             self._active[run.id] = self._active_run(run, status)
+
+    def _to_come(self, run: Run) -> tuple[str, ...]:
+        """The upstream runs that have not ended. One that failed or is gone is not waited for: the run then
+        says what it misses."""
+        ids = recipe.upstream_of(run)
+        return tuple(r for r in ids if standing(self._store.get(r)) is Standing.WAIT)
 
     def _active_run(self, run: Run, status: RunStatus) -> ActiveRun:
         lease = run.lease()

@@ -1,5 +1,7 @@
 """The decision: which staged runs start now. Pure; its properties are in tests/scheduler/test_policy.py."""
 
+from collections.abc import Collection
+
 from guild.runs.resources import allocation, is_served
 from guild.scheduler.model import (
     Decision,
@@ -41,7 +43,7 @@ def plan(snapshot: Snapshot, policy: QueuePolicy) -> list[Decision]:
 def _passed_over(run: StagedRun, policy: QueuePolicy) -> Hold | None:
     if not is_served(run.gpus, policy.gpus):
         return Hold(run.id, Reason.NOT_SERVED)
-    return Hold(run.id, Reason.NOT_READY, (run.waits_for,)) if run.waits_for else None
+    return Hold(run.id, Reason.NOT_READY, run.waits_for) if run.waits_for else None
 
 
 def _decide(
@@ -57,6 +59,16 @@ def _decide(
     return Start(run.id, gpus)
 
 
-def is_idle(decisions: list[Decision]) -> bool:
-    """Whether nothing that this queue may ever start is staged (what `run-once` leaves by)."""
-    return all(isinstance(d, Hold) and d.reason is Reason.NOT_SERVED for d in decisions)
+def is_idle(decisions: list[Decision], active: Collection[str] = ()) -> bool:
+    """Whether nothing that this queue may ever start is staged (what `run-once` leaves by).
+
+    `active`: runs that are in progress. A run that waits for one of these, or for a staged run that may be
+    started, may be started itself.
+    """
+    held = {d.run_id: d for d in decisions if isinstance(d, Hold)}
+    hopeless = {run_id for run_id, hold in held.items() if hold.reason is Reason.NOT_SERVED}
+    waiting = {run_id: hold.for_runs for run_id, hold in held.items() if hold.reason is Reason.NOT_READY}
+    startable = {d.run_id for d in decisions} - hopeless - waiting.keys() | set(active)
+    while ready := {r for r, ups in waiting.items() if r not in startable and startable.issuperset(ups)}:
+        startable |= ready
+    return not startable & {d.run_id for d in decisions}

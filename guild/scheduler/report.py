@@ -87,6 +87,8 @@ class Reporter:
         if hold.reason is Reason.OTHERS_IN_PROGRESS:
             runs = ", ".join(hold.for_runs)
             return f"Found staged run {hold.run_id} (waiting for runs to finish: {runs})"
+        if hold.reason is Reason.NOT_READY:
+            return f"Found staged run {hold.run_id} ({hold.reason.value}: {', '.join(hold.for_runs)})"
         return f"Ignoring staged run {hold.run_id} ({hold.reason.value})"
 
     def _is_new(self, run_id: str, text: str) -> bool:

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 from tests.commands.conftest import Guild
@@ -44,3 +45,28 @@ def test_a_broken_guildfile_is_an_error_that_says_where(guild: Guild) -> None:
     assert outcome.code == 1
     assert outcome.err.startswith("guild: error loading guildfile from .: ")
     assert "guild.yml" in outcome.err
+
+
+def test_a_bad_operation_is_listed_with_a_warning(guild: Guild) -> None:
+    Path("guild.yml").write_text(
+        "good: {exec: echo}\nbad: {exec: echo, tags: {}, flags: 3}\nodd: {exec: echo, lable: x}\n"
+    )
+    outcome = guild("operations")
+    assert (outcome.code, outcome.out) == (0, "bad\ngood\nodd\n")
+    odd, bad = outcome.err.splitlines()
+    assert odd == "WARNING: guild.yml: odd.lable: unknown attribute 'lable' (did you mean 'label'?)"
+    assert bad.startswith("WARNING: 'bad' cannot be run: error in ")
+    assert bad.endswith("guild.yml:2: bad.flags: expected a mapping, got int 3 (and 1 more)")
+
+
+def test_operations_are_told_as_json(guild: Guild) -> None:
+    Path("guild.yml").write_text("a: {exec: echo, description: A, default: yes}\nb: 3\n")
+    a, b = json.loads(guild("operations --json").out)
+    assert a == {"name": "a", "description": "A", "default": True, "error": None}
+    assert "expected a text or a mapping" in b["error"]
+
+
+def test_operations_of_hidden_models_are_hidden(guild: Guild) -> None:
+    Path("guild.yml").write_text("- model: _m\n  operations: {go: {exec: echo}}\n")
+    assert guild("operations").out == ""
+    assert guild("operations -a").out == "_m:go\n"

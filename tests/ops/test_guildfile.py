@@ -10,7 +10,16 @@ from guild.base import yamlio
 from guild.errors import GuildError, GuildfileError, OperationNotFound
 from guild.ops.found import Found
 from guild.ops.guildfile import Guildfile, load_guildfile
-from guild.ops.opdef import FLAG_ARGS, Choice, FlagDef, OpDef, SelectRule, SourceRules
+from guild.ops.opdef import (
+    FLAG_ARGS,
+    Choice,
+    FlagDef,
+    OpDef,
+    OptimizerDef,
+    ResourceSource,
+    SelectRule,
+    SourceRules,
+)
 
 
 @pytest.fixture
@@ -324,8 +333,6 @@ def test_an_operation_may_take_some_where_its_model_takes_nothing(path: Path) ->
     [
         ("train: [\n", "{path}: line 2: "),
         ("train:\n\tmain: x\n", "{path}: line 2: "),
-        ("train: 3\n", "{path}:1: train: expected a text or a mapping, got int 3"),
-        ("a: x\ntrain:\n", "{path}:2: train: expected a text or a mapping, got nothing"),
         ("3\n", "{path}: expected a mapping of operations or a list, got int 3"),
         ("- foo: 1\n", "{path}:1: item 1: expected one of model, config, package, include"),
         ("- just\n", "{path}:1: item 1: expected a mapping"),
@@ -379,10 +386,15 @@ def test_a_file_that_cannot_be_read_is_named(path: Path) -> None:
         ('exec: "echo \'a"', "exec: cannot be split into words"),
         ("default: 1", "default: expected yes or no"),
         ("objective: {most: a}", "objective: expected a text, or one of"),
-        ("sourcecode: {foo: 1}", "sourcecode.foo: expected one of root, dest"),
+        ("sourcecode: {foo: 1}", "sourcecode: expected one of root, dest"),
         ("sourcecode: [foo: 1]", "sourcecode.item 1: expected include or exclude"),
         ("sourcecode: [include: {any: a}]", "sourcecode.item 1: expected a pattern"),
         ("run-attrs: 3", "run-attrs: expected a mapping"),
+        ("optimizers: [b]\n  optimizer: a", "optimizers: 'optimizer' and 'optimizers' cannot both"),
+        ("optimizers: [{x: 1}]", "optimizers.item 1: expected an 'algorithm'"),
+        ("optimizers: {a: {default: yes}, b: {default: yes}}", "optimizers: only one can be the default"),
+        ("default-max-trials: 0", "default-max-trials: expected a whole number from 1"),
+        ("compare: {a: 1}", "compare: expected a text"),
     ],
 )
 def test_a_wrong_attribute_is_named_with_its_line(path: Path, attrs: str, said: str) -> None:
@@ -401,45 +413,91 @@ def test_all_faults_of_an_operation_are_told_at_once(path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(("data", "said"), [("3", "int 3"), ("", "nothing"), ("[a]", "list ['a']")])
+def test_an_operation_of_the_wrong_form_leaves_the_others_alone(path: Path, data: str, said: str) -> None:
+    text = f"a: x\ntrain: {data}\n"
+    expected = f"error in {path}:2: train: expected a text or a mapping, got {said}"
+    assert fault(path, text, name="train") == expected
+    assert load_guildfile(path).find(None, "a").opdef.opspec == "a"
+    listed, _ = load_guildfile(path).check()
+    assert [(o.name, o.fault) for o in listed] == [("a", ""), ("train", expected)]
+
+
+def test_a_notebook_is_refused_when_it_is_to_be_run(path: Path) -> None:
+    guildfile = load(path, "op: {notebook: x.ipynb}\nother: {}\n")
+    assert [o.name for o in guildfile.operations()] == ["op", "other"]
+    with pytest.raises(GuildError, match=r"guild.yml: op.notebook: notebooks need a plugin"):
+        guildfile.find(None, "op")
+
+
 @pytest.mark.parametrize(
     ("attrs", "said"),
     [
-        ("steps: [a]", "op.steps: steps are not supported yet"),
-        ("main: x, requires: a", "op.requires: dependencies are not supported yet"),
-        ("notebook: x.ipynb", "op.notebook: notebooks are not supported yet"),
-        ("flags-dest: 'config:a.yml'", "op.flags-dest: flags that go to a config file"),
-        ("flags: {$include: c}", "op.flags.$include: '$include' is not supported yet"),
+        ("main: x, steps: [a]", ["guild.yml: op.steps: 'steps' has no effect beside 'main'"]),
+        (
+            "main: x, steps: [a], exec: y",
+            [
+                "guild.yml: op.main: 'main' has no effect beside 'exec'",
+                "guild.yml: op.steps: 'steps' has no effect beside 'exec'",
+            ],
+        ),
+        ("main: x, steps: , exec: ", []),
     ],
 )
-def test_what_is_not_supported_is_refused_when_it_is_to_be_run(path: Path, attrs: str, said: str) -> None:
-    guildfile = load(path, f"op: {{{attrs}}}\nother: {{}}\n")
-    assert [o.name for o in guildfile.operations()] == ["op", "other"]
-    assert guildfile.find(None, "other").opdef.opspec == "other"
-    with pytest.raises(GuildError) as e:
-        guildfile.find(None, "op")
-    assert e.value.message.startswith(f"guild.yml: {said}")
+def test_exec_wins_over_main_which_wins_over_steps(path: Path, attrs: str, said: list[str]) -> None:
+    found = load(path, f"op: {{{attrs}}}\n").find(None, None)
+    assert list(found.warnings) == said
+    assert found.opdef.steps == ()
+    assert found.opdef.is_python == ("exec: y" not in attrs)
 
 
-@pytest.mark.parametrize("attr", ["extends: base", "params: {a: 1}", "operation-defaults: {label: a}"])
-def test_models_with_what_is_not_supported_are_refused_when_they_are_used(path: Path, attr: str) -> None:
-    text = f"- model: m\n  {attr}\n  operations: {{a: x}}\n- model: n\n  operations: {{a: x}}\n"
-    guildfile = load(path, text)
-    assert guildfile.find("n", "a").opdef.opspec == "n:a"
-    with pytest.raises(GuildError, match=rf"guild.yml: m.{attr.partition(':')[0]}: .*not supported yet"):
-        guildfile.find("m", "a")
+def test_an_operation_of_steps_runs_them(path: Path) -> None:
+    opdef = (
+        load(path, "op: {steps: [a x=1, run: b], flags: {f: 1}, sourcecode: '*.py'}\n").find(None, None).opdef
+    )
+    assert opdef.cmd_args == ("${guild_python_exe}", "-um", "guild.steps_main")
+    assert [s.opspec for s in opdef.steps] == ["a", "b"]
+    assert opdef.steps_attr == ("a x=1", {"run": "b"})
+    assert (opdef.is_python, opdef.sourcecode.disabled, opdef.flags_dest) == (False, True, "args")
+    assert [f.name for f in opdef.flags] == ["f"]
 
 
-def test_what_is_included_is_named_where_an_operation_is_missing(path: Path) -> None:
-    text = "- include: more.yml\n- model: m\n  operations: {$include: c, a: x}\n- config: c\n- package: p\n"
-    guildfile = load(path, text)
-    assert [o.name for o in guildfile.operations()] == ["m:a"]
-    with pytest.raises(OperationNotFound) as e:
-        guildfile.find(None, "b")
-    assert "Not supported yet, so left out: include, operations of $include." in e.value.hint
+def test_a_config_file_for_flags_is_a_dependency(path: Path) -> None:
+    found = load(path, "op: {flags-dest: 'config:sub/c.yml'}\n").find(None, None)
+    assert found.imports.dest == "config:sub/c.yml"
+    [dependency] = found.opdef.requires
+    assert (dependency.name, dependency.location) == ("config:sub/c.yml", str(path.parent))
+    assert dependency.sources == (
+        ResourceSource("config", "sub/c.yml", replace_existing=True, always_resolve=True),
+    )
 
 
-def test_steps_beside_a_command_have_no_effect(path: Path) -> None:
-    assert op(path, "main: x, steps: [a]").cmd_args[3] == "x"
+@pytest.mark.parametrize(
+    ("attrs", "optimizers"),
+    [
+        ("optimizer: gp", [OptimizerDef("gp", "gp", default=True)]),
+        ("optimizer: {algorithm: gp, x: 1}", [OptimizerDef("gp", "gp", {"x": 1}, True)]),
+        ("optimizers: [gp, b]", [OptimizerDef("gp", "gp"), OptimizerDef("b", "b")]),
+        (
+            "optimizers: {a: gp, b: {x: 1, default: yes}, c: {algorithm: d}, e: }",
+            [
+                OptimizerDef("a", "gp"),
+                OptimizerDef("b", "b", {"x": 1}, True),
+                OptimizerDef("c", "d"),
+                OptimizerDef("e", "e"),
+            ],
+        ),
+        ("optimizers: [{algorithm: gp, default: yes}]", [OptimizerDef("gp", "gp", default=True)]),
+    ],
+)
+def test_optimizers_are_names_or_say_more(path: Path, attrs: str, optimizers: list[OptimizerDef]) -> None:
+    assert list(op(path, attrs).optimizers) == optimizers
+
+
+def test_attributes_for_batches_and_lists_are_read(path: Path) -> None:
+    opdef = op(path, "default-max-trials: 7, can-stage-trials: yes, compare: [loss], references: [a, b]")
+    assert (opdef.default_max_trials, opdef.can_stage_trials) == (7, True)
+    assert (opdef.compare, opdef.references) == (("loss",), ("a", "b"))
 
 
 def test_attributes_that_nobody_knows_give_a_warning(path: Path) -> None:
@@ -454,7 +512,7 @@ def test_attributes_that_nobody_knows_give_a_warning(path: Path) -> None:
         "guild.yml: m.operations.a.flags.x.defualt: unknown attribute 'defualt' (did you mean 'default'?)",
     )
     assert guildfile.find("m", "a").warnings == of_a
-    assert guildfile.warnings == (*of_a, "guild.yml: m.operations.b.colour: unknown attribute 'colour'")
+    assert guildfile.check()[1] == (*of_a, "guild.yml: m.operations.b.colour: unknown attribute 'colour'")
 
 
 def test_an_operation_may_be_called_like_an_item(path: Path) -> None:
@@ -470,7 +528,9 @@ def test_an_empty_file_has_no_operations(path: Path) -> None:
 
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(-9, 9), st.text("ab$:{}.* -", max_size=5))
 WORDS = """main exec flags sourcecode env tags x type choices value default model operations run-attrs
-    objective include exclude root select steps flags-import label description min arg-split flags-dest"""
+    objective include exclude root select steps flags-import label description min arg-split flags-dest
+    $include extends params operation-defaults config requires resources optimizer optimizers algorithm
+    notebook references extra compare package"""
 NAMES = st.sampled_from(WORDS.split())
 DATA = st.recursive(
     SCALARS,
@@ -488,7 +548,7 @@ def test_whatever_a_file_holds_it_is_read_or_refused(tmp_path: Path, data: Any) 
         guildfile = load_guildfile(path)
     except GuildfileError:
         return
-    assert all(isinstance(text, str) for text in guildfile.warnings)
+    assert all(isinstance(text, str) for text in guildfile.check()[1])
     for summary in guildfile.operations(hidden=True):
         model, _, name = summary.name.rpartition(":")
         try:

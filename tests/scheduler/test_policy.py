@@ -43,7 +43,9 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
     for run_id in ids:
         if draw(st.integers(0, 3)):
             place = (draw(st.integers(-1, 1)), draw(st.integers(0, 1)), draw(st.integers(0, 3)), run_id)
-            waits_for = draw(st.sampled_from(("", "", "", "", "", "elsewhere")))
+            waits_for = draw(
+                st.sampled_from(((), (), (), (), (), ("elsewhere",), ("r0",), ("r1",), ("r2", "r3")))
+            )
             staged.append(StagedRun(run_id, place, draw(GPU_SETS), waits_for))
         else:
             is_mine, in_progress = draw(st.booleans()), draw(st.booleans())
@@ -172,7 +174,28 @@ def test_planning_again_after_starting_starts_nothing_more(s: Snapshot, p: Queue
 def test_idle_means_that_nothing_is_staged_that_this_queue_may_ever_start(
     s: Snapshot, p: QueuePolicy
 ) -> None:
-    assert is_idle(plan(s, p)) == all(not is_served(r.gpus, p.gpus) for r in s.staged)
+    in_progress = {a.id for a in s.active if a.in_progress}
+    staged = {r.id: r for r in s.staged}
+
+    def may_start(run_id: str, asked: frozenset[str]) -> bool:
+        run = staged[run_id]
+        return is_served(run.gpus, p.gpus) and all(
+            up in in_progress or (up in staged and up not in asked and may_start(up, asked | {up}))
+            for up in run.waits_for
+        )
+
+    assert is_idle(plan(s, p), in_progress) == (not any(may_start(r, frozenset({r})) for r in staged))
+
+
+def test_runs_that_wait_for_each_other_hold_nobody_up() -> None:
+    circle = (
+        StagedRun("a", (0, 0, 1, "a"), waits_for=("b",)),
+        StagedRun("b", (0, 0, 2, "b"), waits_for=("a",)),
+        StagedRun("c", (0, 0, 3, "c")),
+    )
+    decisions = plan(Snapshot(circle), QueuePolicy())
+    assert starts_of(decisions) == [Start("c")]
+    assert is_idle([d for d in decisions if d.run_id != "c"])
 
 
 def test_one_more_slot_can_start_fewer_runs_with_backfill() -> None:

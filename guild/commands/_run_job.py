@@ -1,0 +1,342 @@
+"""From the command line to a Job: find the operation, settle its flags, plan its trials or its steps."""
+
+import os
+import random
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from guild.app import App
+from guild.commands._run_options import RunOptions, warn
+from guild.errors import GuildError, OperationNotFound
+from guild.launch import recipe
+from guild.launch.batch import Space, is_search
+from guild.launch.batch_file import read_batch_files
+from guild.launch.command import shadowed
+from guild.launch.job import BatchPlan, Job, ProjectSource, Snapshot, Source, part_of, step_part
+from guild.launch.machine import find_place
+from guild.launch.rejob import make_plan
+from guild.launch.spec import RunRequest, build
+from guild.launch.step_values import step_values
+from guild.launch.upstream import pin
+from guild.ops.flags import Assignment, is_batch, read_given, read_typed, settle
+from guild.ops.opdef import Dependency, FlagValue, OpDef, ResourceSource, Step
+from guild.ops.resolve import Context, resolve
+from guild.ops.select import select_source
+from guild.plugin import providers
+from guild.plugins import batch as batch_ops
+from guild.runs import layout
+from guild.runs.run import Run
+from guild.runs.selection import find_one
+
+Values = Mapping[str, FlagValue]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The operation to be run, and the run that it is taken from, if any."""
+
+    opdef: OpDef
+    proto: Run | None = None
+
+
+@dataclass(frozen=True)
+class Nested:
+    """A step: the operations that it is in, and the values that its workflow gives."""
+
+    within: tuple[str, ...]
+    given: Values
+
+
+def resolve_op(app: App, opspec: str | None) -> OpDef:
+    """The operation of this name here; warnings are shown."""
+    place = find_place(app.environ, str(app.cwd))
+    context = Context(app.cwd, app.home.cache, place.python_exe, app.environ)
+    found = resolve(opspec, context, providers())
+    if found.refreshed and "NO_IMPORT_FLAGS_PROGRESS" not in app.environ:
+        click.echo("Refreshing flags...", err=True)
+    for text in found.warnings:
+        warn(text)
+    return found.opdef
+
+
+def choose(app: App, options: RunOptions) -> Chosen:
+    proto = find_one(app.store, options.proto) if options.proto else None
+    if proto is not None:
+        proto = part_of(proto, layout.PROTO) or proto  # of a batch: what its trials were made from
+    if proto is None or options.opspec or options.force_sourcecode:
+        opspec = options.opspec
+        if proto is not None and opspec is None:
+            return Chosen(todays_op(app, proto), proto)
+        return Chosen(resolve_op(app, opspec), proto)
+    frozen = recipe.read(proto, find_place(app.environ, str(app.cwd))).opdef
+    if frozen is None:
+        raise GuildError(f"run {proto.id} does not say what operation it is of")
+    return Chosen(frozen, proto)
+
+
+def todays_op(app: App, run: Run) -> OpDef:
+    """The operation of a run as its project defines it now."""
+    opref = run.opref
+    directory = Path(opref.directory) if opref is not None and opref.directory else None
+    if opref is None or directory is None or not directory.is_dir():
+        raise GuildError(
+            f"cannot find the project of run {run.id}",
+            "Leave out --force-sourcecode to use the source code that the run has.",
+        )
+    spec = opref.op if opref.type == "script" else f"{opref.model}:{opref.op}" if opref.model else opref.op
+    return resolve_op(_there(app, directory), spec)
+
+
+def _there(app: App, directory: Path) -> App:
+    return App(directory, app.environ, app.options)
+
+
+@dataclass(frozen=True)
+class Flags:
+    """The flags of a run or a batch: `rows` are those of batch files, if there are several."""
+
+    values: dict[str, FlagValue]  # with lists and search ranges
+    user: Values
+    base: Values | None
+    rows: tuple[Values, ...]
+
+    @property
+    def is_batch(self) -> bool:
+        return len(self.rows) > 1 or is_batch(self.values)
+
+
+def read_flags(app: App, options: RunOptions, chosen: Chosen, nested: Nested | None = None) -> Flags:
+    """Read, edit and complete what was said about the flags. Raises GuildError for what they do not take."""
+    opdef, force = chosen.opdef, options.force_flags
+    typed = [arg for arg in options.flags if not arg.startswith("@")]
+    paths = [arg[1:] for arg in options.flags if arg.startswith("@")]
+    given = nested.given if nested is not None else {}
+    user = {
+        **read_given(opdef.flags, given, force=force, opname=opdef.name),
+        **read_typed(opdef.flags, typed, force=force, opname=opdef.name),
+    }
+    rows = tuple(read_batch_files(paths, app.cwd, opdef.flags, force)) if paths else ()
+    base: Values | None = chosen.proto.map_attr("flags") if chosen.proto is not None else None
+    if len(rows) == 1:
+        base, rows = {**(base or {}), **rows[0]}, ()
+    values = settle(opdef.flags, user, base=base, force=force or bool(rows)).values
+    if options.edit_flags:
+        from guild.commands._edit import edit_flags
+
+        edited = edit_flags(values, opdef.name)
+        user = {**user, **{n: v for n, v in edited.items() if values.get(n) != v or n in user}}
+        values = settle(opdef.flags, user, base=base, force=force or bool(rows)).values
+    if opdef.requires and nested is None:
+        pinned = pin(opdef.requires, values, user, app.store.runs, allow_unfinished=options.is_staging)
+        base = {**(base or {}), **{n: v for n, v in pinned.items() if values.get(n) != v and n not in user}}
+        user = {n: pinned.get(n, v) for n, v in user.items()}
+        values = {**values, **pinned}
+    return Flags(values, user, base, rows)
+
+
+def compile_job(app: App, options: RunOptions, chosen: Chosen, nested: Nested | None = None) -> Job:
+    """The job of a run, a batch or a workflow. Raises GuildError."""
+    chosen = replace(chosen, opdef=_with_more(app, options, chosen.opdef))
+    flags = read_flags(app, options, chosen, nested)
+    by = _optimizer(app, options, chosen.opdef, flags)
+    inner = _single_job(app, options, chosen, flags, nested)
+    if by is None:
+        if options.max_trials is not None:
+            warn("not a batch run - ignoring --max-trials")
+        return inner
+    return _batch_job(app, options, inner, flags, by)
+
+
+def _with_more(app: App, options: RunOptions, opdef: OpDef) -> OpDef:
+    """The operation with the dependencies and the objective of the command line."""
+    more = tuple(_linked(app, path) for path in options.additional_deps)
+    goal = options.minimize or (f"-{options.maximize}" if options.maximize else opdef.objective)
+    return replace(opdef, requires=(*opdef.requires, *more), objective=goal) if more or goal else opdef
+
+
+def _linked(app: App, path: str) -> Dependency:
+    """`--dep PATH`: a link to a file or directory; raises GuildError where it is not there."""
+    full = os.path.abspath(app.cwd / os.path.expanduser(path))
+    if not os.path.exists(full):
+        raise GuildError(f"--dep {path}: there is no file or directory '{full}'")
+    source = ResourceSource("file", full, target_type="link")
+    data = {"file": full, "target-type": "link"}
+    attr = {"name": f"file:{full}", "location": str(app.cwd), "sources": [data]}
+    return Dependency(f"file:{full}", (source,), str(app.cwd), target_type="link", attr=attr)
+
+
+def _single_job(app: App, options: RunOptions, chosen: Chosen, flags: Flags, nested: Nested | None) -> Job:
+    opdef = chosen.opdef
+    for flag in shadowed(opdef.cmd_args, opdef.flags):
+        warn(f"ignoring flag '{flag.name}': its option is already in the command")
+    request = RunRequest(
+        label=options.label,
+        tags=options.tags,
+        comment=options.comment,
+        gpus=options.visible_gpus,
+        stop_after=options.stop_after,
+        keep_run=options.keep_run,
+        random_seed=options.random_seed,
+        force_deps=options.force_deps,
+        env=_debug_env(options),
+        debug_source=_debug_source(app, options),
+        params=options.params(),
+    )
+    spec = build(
+        opdef, Assignment(flags.values, dict(flags.user)), request, find_place(app.environ, str(app.cwd))
+    )
+    within = (*nested.within, opdef.opspec) if nested is not None else (opdef.opspec,)
+    parts = {
+        step_part(index): step_job(app, options, opdef, step, flags.values, within)
+        for index, step in enumerate(opdef.steps)
+    }
+    return Job(spec, _source(app, options, chosen), parts)
+
+
+def _debug_source(app: App, options: RunOptions) -> str:
+    if options.debug_sourcecode is None:
+        return ""
+    path = os.path.abspath(app.cwd / os.path.expanduser(options.debug_sourcecode))
+    if not os.path.isdir(path):
+        raise GuildError(f"--debug-sourcecode: '{path}' is not a directory")
+    return path
+
+
+def _debug_env(options: RunOptions) -> dict[str, str]:
+    env = {}
+    if options.break_:
+        env["PDB_BREAKS"] = shlex.join(options.break_)
+    if options.break_on_error:
+        env["BREAK_ON_ERROR"] = "1"
+    return env
+
+
+def _batch_job(app: App, options: RunOptions, inner: Job, flags: Flags, by: OpDef) -> Job:
+    seed = options.random_seed if options.random_seed is not None else random.randrange(2**32)
+    limit = options.max_trials
+    if limit is None and by.opref.op != batch_ops.GRID:
+        limit = inner.spec.opdef.default_max_trials or batch_ops.DEFAULT_MAX_TRIALS
+    plan = BatchPlan(
+        (),
+        search=by.opref.op == batch_ops.RANDOM,
+        max_trials=limit,
+        seed=seed,
+        fail_on_trial_error=options.fail_on_trial_error,
+    )
+    if batch_ops.is_built_in(by):
+        space = Space(
+            inner.spec.opdef.flags, flags.user, flags.rows or ({},), flags.base, options.force_flags
+        )
+        plan = make_plan(space, plan)
+    request = RunRequest(
+        label=options.batch_label,
+        tags=options.batch_tags,
+        comment=options.batch_comment,
+        keep_run=options.keep_batch,
+        gpus=options.visible_gpus,
+        random_seed=seed,
+        env={"NO_OP_INTERRUPTED_MSG": "1"},
+        params=options.params(),
+    )
+    opt_flags = _opt_flags(options, by, inner.spec.opdef)
+    spec = build(by, opt_flags, request, find_place(app.environ, str(app.cwd)))
+    source = None if batch_ops.is_built_in(by) else project_source(app, by)
+    return Job(spec, source, {layout.PROTO: inner}, plan)
+
+
+def _opt_flags(options: RunOptions, by: OpDef, opdef: OpDef) -> Assignment:
+    own = next((o.flags for o in opdef.optimizers if batch_ops.names(o, options.optimizer)), {})
+    user = read_typed(by.flags, options.opt_flags, force=options.force_flags, opname=by.name)
+    return settle(by.flags, {**own, **user}, force=options.force_flags)
+
+
+def _optimizer(app: App, options: RunOptions, opdef: OpDef, flags: Flags) -> OpDef | None:
+    """What runs the trials, None for a single run."""
+    name = options.optimizer
+    if options.optimize:
+        default = batch_ops.default_optimizer(opdef.optimizers)
+        if default is None:
+            raise GuildError(f"no default optimizer defined for {opdef.name}")
+        name = default.opspec
+    for optimizer in opdef.optimizers:
+        if optimizer.name == name:
+            name = optimizer.opspec
+    if name is None and not flags.is_batch:
+        if options.opt_flags:
+            raise GuildError(f"invalid optimizer flag {options.opt_flags[0]}: no optimizer specified")
+        return None
+    values = [flags.values, *flags.rows]
+    if name is None:
+        return batch_ops.provide(batch_ops.RANDOM if any(map(is_search, values)) else batch_ops.GRID)
+    built_in = batch_ops.provide_named(name)
+    return built_in if built_in is not None else resolve_op(app, name)
+
+
+def step_job(
+    app: App, options: RunOptions, opdef: OpDef, step: Step, values: Values, within: tuple[str, ...]
+) -> Job:
+    """A step of a workflow, made together with it, so that its code is as it is now."""
+    there = _there(app, Path(opdef.project_dir))
+    found = _step_op(there, opdef, step)
+    if found.opspec in within:
+        chain = " -> ".join([*within, found.opspec])
+        raise GuildError(f"step '{step.name}' of {opdef.name} leads back to where it came from: {chain}")
+    own: dict[str, Any] = dict(step.options)
+    for name in ("label", "tags"):
+        if not own.get(name):
+            own[name] = getattr(options, name)
+    flags = tuple(f"@{path}" for path in step.batch_files)
+    nested = Nested(within, step_values(step, values))
+    try:
+        step_options = RunOptions(opspec=step.opspec, flags=flags, **own)
+        return compile_job(there, step_options, Chosen(found), nested)
+    except GuildError as e:
+        raise GuildError(f"step '{step.name}' of {opdef.name}: {e.message}", e.hint, e.code) from None
+
+
+def _step_op(there: App, opdef: OpDef, step: Step) -> OpDef:
+    """The operation of a step: of the same model, if that has one of this name."""
+    if opdef.opref.model and ":" not in step.opspec:
+        try:
+            return resolve_op(there, f"{opdef.opref.model}:{step.opspec}")
+        except OperationNotFound:
+            pass
+    return resolve_op(there, step.opspec)
+
+
+def project_source(app: App, opdef: OpDef, *, quiet: bool = False) -> Source:
+    """Which files of the project belong to the run, None for operations without source code."""
+    if opdef.sourcecode.disabled or not opdef.project_dir or app.environ.get("NO_SOURCECODE") == "1":
+        return None
+    root = Path(os.path.normpath(os.path.join(opdef.project_dir, opdef.sourcecode.root or "")))
+    if not root.is_dir():
+        raise GuildError(f"the source code directory '{root}' does not exist")
+    selection = select_source(
+        root,
+        opdef.sourcecode,
+        python=opdef.is_python,
+        exclude=_dependency_files(opdef, root),
+        avoid=[app.home.path],
+    )
+    if not quiet:
+        for text in selection.warnings:
+            warn(text)
+    return ProjectSource(root, selection)
+
+
+def _dependency_files(opdef: OpDef, root: Path) -> list[str]:
+    """Single files that the operation depends on: they get into the run by that, not as source code."""
+    sources = [(d, s) for d in opdef.requires for s in d.sources if s.kind in ("file", "config")]
+    paths = [os.path.normpath(os.path.join(d.location, s.target)) for d, s in sources]
+    return [os.path.relpath(path, root).replace(os.sep, "/") for path in paths]
+
+
+def _source(app: App, options: RunOptions, chosen: Chosen) -> Source:
+    if chosen.proto is not None and not options.force_sourcecode:
+        return Snapshot(chosen.proto)
+    return project_source(app, chosen.opdef)

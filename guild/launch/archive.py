@@ -1,0 +1,261 @@
+"""Archives of dependencies: unpacked whole or not at all, and never outside of their directory."""
+
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+from guild.base import files
+from guild.errors import GuildError
+
+MAX_BYTES = 100 << 30
+_SUFFIXES = (
+    (re.compile(r"\.(tar|tar\.gz|tgz|tar\.bz2|tbz2?|tar\.xz|txz)$", re.IGNORECASE), "tar"),
+    (re.compile(r"\.zip$", re.IGNORECASE), "zip"),
+    (re.compile(r"\.gz$", re.IGNORECASE), "gzip"),
+)
+_CHUNK = 1 << 20
+_MARK = ".guild-cache-"
+
+
+def kind_of(name: str, kind: str = "") -> str:
+    """`zip`, `tar` or `gzip`, as given or by the name's ending; '' for a file that is no archive."""
+    return kind or next((k for pattern, k in _SUFFIXES if pattern.search(name)), "")
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file, directory or link in an archive. `open` gives the content of a file."""
+
+    name: str
+    type: str  # file, dir, link, other
+    size: int = 0
+    mode: int = 0o644
+    link: str = ""
+    open: Callable[[], IO[bytes]] | None = None
+
+
+def unpack(
+    archive: Path,
+    cache: Path,
+    kind: str,
+    *,
+    max_bytes: int | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Path:
+    """The directory with what is in an archive, unpacked below `cache`, anew where the archive has changed.
+
+    Raises GuildError naming the archive and the member for a path or a link that leads outside, a special
+    file, more than `max_bytes` in all (default 100 GiB, GUILD_MAX_UNPACKED_SIZE), and for a damaged archive.
+    """
+    import hashlib
+
+    limit = max_bytes if max_bytes is not None else _limit()
+    key = hashlib.sha224(os.fsencode(f"file\n{archive.absolute()}")).hexdigest()
+    info = os.stat(archive)
+    stamp = f"{info.st_mtime_ns} {info.st_size} {kind}"
+    target = cache / key
+    mark = target / f"{_MARK}{archive.name}.unpacked"
+    try:
+        if mark.read_text() == stamp:
+            return target
+    except (OSError, ValueError):
+        pass
+    fresh = cache / f"{key}.{os.urandom(4).hex()}"
+    os.makedirs(fresh)
+    try:
+        _unpack_into(archive, fresh, kind, limit, stopped)
+        (fresh / mark.name).write_text(stamp)
+        _replace(fresh, target)
+    finally:
+        files.remove_tree(fresh)
+    return target
+
+
+def _limit() -> int:
+    try:
+        return int(os.environ["GUILD_MAX_UNPACKED_SIZE"])
+    except (KeyError, ValueError):
+        return MAX_BYTES
+
+
+def _replace(fresh: Path, target: Path) -> None:
+    """Put a directory in the place of another one; whoever comes first wins."""
+    if target.exists():
+        aside = target.with_name(f"{target.name}.{os.urandom(4).hex()}")
+        try:
+            files.move(target, aside)
+        except FileNotFoundError:
+            pass
+        files.remove_tree(aside)
+    try:
+        files.move(fresh, target)
+    except OSError:
+        if not target.is_dir():
+            raise
+
+
+def is_own_mark(name: str) -> bool:
+    """Whether a name at the top of the cache directory of a resource is Guild's own, not of the archive."""
+    return name.startswith(_MARK)
+
+
+def _unpack_into(archive: Path, into: Path, kind: str, limit: int, stopped: Callable[[], bool]) -> None:
+    import lzma
+    import tarfile
+    import zipfile
+    import zlib
+
+    try:
+        left = limit
+        for member in _MEMBERS[kind](archive):
+            left -= _write(archive, into, member, left, stopped)
+    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError) as e:
+        raise GuildError(
+            f"cannot unpack '{archive}': {e}", "Is it complete, and really an archive?"
+        ) from None
+    except (NotImplementedError, RuntimeError) as e:  # a method that zipfile does not know; a password
+        raise GuildError(f"cannot unpack '{archive}': {e}") from None
+    except OSError as e:
+        raise GuildError(f"cannot unpack '{archive}': {e.strerror or e}") from None
+
+
+def _write(archive: Path, into: Path, member: Member, left: int, stopped: Callable[[], bool]) -> int:
+    """Write one member; the bytes that it takes."""
+    path = safe_path(member.name)
+    if path is None:
+        raise _refused(archive, member, "its path leads outside of the archive")
+    if not path:
+        return 0
+    target = into / path
+    if member.type == "dir":
+        _make_parents(archive, into, target, member)
+        os.makedirs(target, exist_ok=True)
+        return 0
+    _make_parents(archive, into, target.parent, member)
+    if os.path.lexists(target):
+        if target.is_dir() and not target.is_symlink():
+            raise _refused(archive, member, "a directory has the same name")
+        os.unlink(target)
+    if member.type == "link":
+        if not stays_inside(path, member.link):
+            raise _refused(archive, member, f"it is a link to '{member.link}', outside of the archive")
+        os.symlink(member.link, target)
+        return 0
+    if member.type != "file" or member.open is None:
+        raise _refused(archive, member, "it is neither a file, a directory nor a link")
+    with member.open() as source, open(target, "xb") as out:
+        size = _copy(source, out, left, stopped)
+    if size > left:
+        raise _refused(archive, member, "the archive holds more than GUILD_MAX_UNPACKED_SIZE allows")
+    os.chmod(target, 0o755 if member.mode & stat.S_IXUSR else 0o644)
+    return size
+
+
+def _copy(source: IO[bytes], out: IO[bytes], left: int, stopped: Callable[[], bool]) -> int:
+    size = 0
+    while size <= left and (chunk := source.read(_CHUNK)):
+        if stopped():
+            raise GuildError("stopped while an archive was unpacked")
+        out.write(chunk)
+        size += len(chunk)
+    return size
+
+
+def safe_path(name: str) -> str | None:
+    """A member's path below the directory; '' for that itself, None for one that leads outside."""
+    name = name.replace("\\", "/") if re.match(r"[A-Za-z]:\\|\\\\", name) else name
+    if name.startswith("/") or re.match(r"[A-Za-z]:/", name) or "\0" in name:
+        return None
+    parts = [p for p in name.split("/") if p not in ("", ".")]
+    return None if ".." in parts else "/".join(parts)
+
+
+def stays_inside(path: str, link: str) -> bool:
+    """Whether a link at `path` leads to a place below the directory."""
+    if not link or link.startswith("/") or "\0" in link:
+        return False
+    joined = os.path.normpath(os.path.join(os.path.dirname(path), link))
+    return joined != ".." and not joined.startswith("../")
+
+
+def _make_parents(archive: Path, into: Path, directory: Path, member: Member) -> None:
+    """The directories on the way; none of them may be a link, whatever that leads to."""
+    at = into
+    for part in directory.relative_to(into).parts:
+        at = at / part
+        if at.is_symlink():
+            raise _refused(archive, member, "a directory on its path is a link")
+        try:
+            os.mkdir(at)
+        except FileExistsError:
+            if not at.is_dir():
+                raise _refused(archive, member, "a file is where its directory should be") from None
+
+
+def _refused(archive: Path, member: Member, why: str) -> GuildError:
+    return GuildError(f"cannot unpack '{archive}': member '{member.name}' is refused: {why}")
+
+
+def _zip_members(archive: Path) -> Iterator[Member]:
+    import zipfile
+
+    with zipfile.ZipFile(archive) as z:
+        for info in z.infolist():
+            mode = info.external_attr >> 16
+            kind = stat.S_IFMT(mode)
+            name = info.filename
+            if info.is_dir():
+                yield Member(name, "dir")
+            elif kind == stat.S_IFLNK:
+                yield Member(name, "link", link=z.read(info).decode("utf-8", "surrogateescape"))
+            elif kind in (0, stat.S_IFREG):
+                yield Member(name, "file", info.file_size, mode, open=partial(z.open, info))
+            else:
+                yield Member(name, "other")
+
+
+def _tar_members(archive: Path) -> Iterator[Member]:
+    import tarfile
+
+    with tarfile.open(archive, "r:*") as t:
+        for info in t:
+            if info.isdir():
+                yield Member(info.name, "dir")
+            elif info.isfile() or info.islnk():
+                opened = _tar_open(t, info)
+                yield Member(info.name, "file" if opened else "other", info.size, info.mode, open=opened)
+            elif info.issym():
+                yield Member(info.name, "link", link=info.linkname)
+            else:
+                yield Member(info.name, "other")
+
+
+def _tar_open(t: Any, info: Any) -> Callable[[], IO[bytes]] | None:
+    """A hard link is the content of the member that it names, which must be in the archive itself."""
+    if info.islnk():
+        try:
+            info = t.getmember(info.linkname)
+        except KeyError:
+            return None
+        if not info.isfile():
+            return None
+    return partial(t.extractfile, info)
+
+
+def _gzip_members(archive: Path) -> Iterator[Member]:
+    import gzip
+
+    name = re.sub(r"\.gz$", "", archive.name, flags=re.IGNORECASE)
+    yield Member(name, "file", open=partial(gzip.open, archive))  # type: ignore[arg-type]
+
+
+_MEMBERS: dict[str, Callable[[Path], Iterator[Member]]] = {
+    "zip": _zip_members,
+    "tar": _tar_members,
+    "gzip": _gzip_members,
+}

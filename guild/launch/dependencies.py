@@ -1,0 +1,293 @@
+"""Dependencies: made ready beside a run, then moved in place together, with what the run records of them."""
+
+import os
+import re
+import shutil
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from guild.base import files
+from guild.errors import GuildError
+from guild.launch.dependency_sources import Item, Resolver, find_items
+from guild.ops.opdef import Dependency, FlagValue, ResourceSource
+from guild.runs import attrs, layout
+from guild.runs.manifest import DEPENDENCY, ManifestEntry, append_manifest, read_manifest
+from guild.runs.run import Run
+
+__all__ = ["DependencyError", "Resolution", "Resolver", "install", "resolve"]
+
+
+class DependencyError(GuildError):
+    """A dependency of a run that could not be resolved."""
+
+
+@dataclass(frozen=True)
+class Move:
+    """Something that was made, and its place relative to the run directory."""
+
+    made: Path
+    target: str
+    replace: bool
+    entry: ManifestEntry
+
+
+@dataclass
+class Resolution:
+    """What was made, and the new value of the attribute `deps`."""
+
+    deps: dict[str, Any] = field(default_factory=dict)
+    moves: list[Move] = field(default_factory=list)
+
+
+def resolve(r: Resolver, deps: Sequence[Dependency], reuse: Run | None = None) -> Resolution:
+    """Make the dependencies ready below `r.work`; the run itself stays as it is.
+
+    What did not change since `reuse`, a run that this one is made from, is copied from there. Raises
+    DependencyError.
+    """
+    found = Resolution({k: v for k, v in r.run.map_attr("deps").items() if isinstance(v, dict)})
+    for dep in deps:
+        r.say(f"Resolving {dep.name}")
+        for source in dep.sources:
+            if r.stopped():
+                raise DependencyError("stopped while dependencies were resolved")
+            _resolve_source(r, dep, source, found, reuse)
+    return found
+
+
+def _resolve_source(
+    r: Resolver, dep: Dependency, source: ResourceSource, found: Resolution, reuse: Run | None
+) -> None:
+    resolved = found.deps.setdefault(dep.name, {})
+    name = source.resolved_name
+    if name in resolved and not source.always_resolve:
+        r.say(f"Skipping resolution of {name} because it's already resolved")
+        return
+    if r.staging and source.kind == "operation":
+        r.say(f"Skipping resolution of {name} because it's being staged")
+        if not resolved:
+            del found.deps[dep.name]
+        return
+    try:
+        if not _reused(r, dep, source, found, reuse):
+            _make(r, dep, source, found)
+    except (GuildError, OSError) as e:
+        _missing(r, dep, source, e)
+
+
+def _missing(r: Resolver, dep: Dependency, source: ResourceSource, error: GuildError | OSError) -> None:
+    why = error.message if isinstance(error, GuildError) else f"{error.strerror or error}: {error.filename}"
+    if source.optional:
+        r.say(f"Could not resolve {source.resolved_name} - skipping because dependency is optional")
+        return
+    text = f"could not resolve '{source.resolved_name}' in {dep.name} resource: {why}"
+    if r.force and not r.stopped():
+        r.warn(f"a dependency was not met: {text}")
+        return
+    hint = error.hint if isinstance(error, GuildError) else ""
+    raise DependencyError(f"run failed because a dependency was not met: {text}", hint)
+
+
+def _make(r: Resolver, dep: Dependency, source: ResourceSource, found: Resolution) -> None:
+    made = r.work / str(len(os.listdir(r.work)))
+    made.mkdir()
+    items = find_items(r, dep, source, made)
+    if not items and source.kind != "module":
+        if source.fail_if_empty:
+            raise GuildError(f"nothing resolved for {source.resolved_name}")
+        if source.warn_if_empty:
+            r.warn(f"nothing resolved for {source.resolved_name}")
+    for item in items:
+        found.moves.append(_move(r, dep, source, item, made))
+    config = r.config(source)
+    found.deps[dep.name][source.resolved_name] = {
+        "uri": source.uri,
+        "paths": sorted(
+            os.path.relpath(item.path, r.final) for item in items if made not in item.path.parents
+        ),
+        **({"config": config} if config is not None else {}),
+    }
+
+
+def _move(r: Resolver, dep: Dependency, source: ResourceSource, item: Item, made: Path) -> Move:
+    target = target_of(dep, source, item.member)
+    is_link = (source.target_type or dep.target_type) == "link" and source.kind != "config"
+    if is_link:
+        place = made / f"link-{len(os.listdir(made))}"
+        os.symlink(os.path.relpath(item.path, (r.final / target).parent), place)
+    elif made in item.path.parents:
+        place = item.path
+    else:
+        place = made / f"copy-{len(os.listdir(made))}"
+        copy_into(r, item.path, place)
+    return Move(place, target, source.replace_existing, _entry(target, item.path, item.uri, item.inside))
+
+
+def _entry(target: str, path: Path, uri: str, inside: tuple[str, ...]) -> ManifestEntry:
+    digest = files.sha1_file(path) if path.is_file() else "-"
+    return ManifestEntry(DEPENDENCY, target, digest, uri, inside)
+
+
+def target_of(dep: Dependency, source: ResourceSource, member: str) -> str:
+    """The place of a file in the run: below `target-path`, by its name alone unless its path is preserved,
+    renamed. Raises GuildError for a place outside of the run directory."""
+    head, _, name = member.rstrip("/").rpartition("/")
+    for rename in source.rename:
+        name = re.sub(rename.pattern, rename.repl, name, count=1)
+    keeps = source.preserve_path if source.preserve_path is not None else dep.preserve_path
+    below = source.target_path if source.target_path is not None else dep.target_path
+    parts = (below, head if keeps else "", name)
+    target = os.path.normpath("/".join(p for p in parts if p))
+    if target in (".", "..") or target.startswith(("../", "/")) or target.split("/")[0] == layout.GUILD_DIR:
+        raise GuildError(f"'{target}' is no place in the run directory")
+    return target
+
+
+def copy_into(r: Resolver, source: Path, target: Path) -> None:
+    """Copy a file or a directory; of links what they lead to. Special files are left out.
+
+    Raises GuildError if the resolver is to stop, and for a directory that holds itself.
+    """
+    if not source.is_dir():
+        if not source.is_file():
+            raise GuildError(f"'{source}' is neither a file nor a directory")
+        _copy_file(source, target)
+        return
+    seen = {os.path.realpath(source)}
+    todo = [(source, target)]
+    while todo:
+        at, to = todo.pop()
+        to.mkdir()
+        with os.scandir(at) as entries:
+            for entry in sorted(entries, key=lambda e: e.name):
+                if r.stopped():
+                    raise GuildError("stopped while files were copied")
+                _copy_entry(r, entry, to / entry.name, todo, seen)
+
+
+def _copy_entry(
+    r: Resolver, entry: "os.DirEntry[str]", to: Path, todo: list[tuple[Path, Path]], seen: set[str]
+) -> None:
+    try:
+        mode = entry.stat().st_mode
+    except OSError:
+        r.warn(f"'{entry.path}' leads nowhere, it is left out")
+        return
+    if stat.S_ISDIR(mode):
+        real = os.path.realpath(entry.path)
+        if entry.is_symlink() and any(real == s or s.startswith(real + os.sep) for s in seen):
+            r.warn(f"'{entry.path}' leads back to where it is, it is left out")
+            return
+        seen.add(real)
+        todo.append((Path(entry.path), to))
+    elif stat.S_ISREG(mode):
+        _copy_file(Path(entry.path), to)
+    else:
+        r.warn(f"'{entry.path}' is no regular file, it is left out")
+
+
+def _copy_file(source: Path, target: Path) -> None:
+    shutil.copyfile(source, target)
+    shutil.copymode(source, target)
+    os.chmod(target, os.stat(target).st_mode | stat.S_IWUSR)
+
+
+# What another run has already.
+
+
+def _reused(
+    r: Resolver, dep: Dependency, source: ResourceSource, found: Resolution, reuse: Run | None
+) -> bool:
+    """Take a file from the run that this one is made from, if it is what was put there; whether it was."""
+    if reuse is None or source.kind not in ("file", "url") or source.always_resolve:
+        return False
+    there = reuse.map_attr("deps").get(dep.name)
+    old = there.get(source.resolved_name) if isinstance(there, dict) else None
+    if not isinstance(old, dict) or not _same(old.get("config"), r.config(source)):
+        return False
+    entries = [e for e in read_manifest(reuse.guild_dir / layout.MANIFEST) if _is_from(e, source)]
+    fresh = not os.path.lexists(reuse.guild_dir / layout.OUTPUT)  # it has not been executed
+    if not entries or not all(_is_untouched(reuse, e, fresh) for e in entries):
+        return False
+    made = r.work / str(len(os.listdir(r.work)))
+    made.mkdir()
+    for number, entry in enumerate(entries):
+        place, origin = made / f"copy-{number}", reuse.path / entry.path
+        if origin.is_symlink():
+            os.symlink(os.path.relpath(os.path.realpath(origin), (r.final / entry.path).parent), place)
+        else:
+            copy_into(r, origin, place)
+        found.moves.append(Move(place, entry.path, source.replace_existing, entry))
+    found.deps[dep.name][source.resolved_name] = old
+    return True
+
+
+def _same(a: FlagValue, b: FlagValue) -> bool:
+    return (a or None) == (b or None)
+
+
+def _is_from(entry: ManifestEntry, source: ResourceSource) -> bool:
+    return entry.kind == DEPENDENCY and (
+        entry.source == source.uri or entry.source.startswith(source.uri + "/")
+    )
+
+
+def _is_untouched(run: Run, entry: ManifestEntry, fresh: bool) -> bool:
+    path = run.path / entry.path
+    if entry.digest == "-":
+        return fresh and path.exists()
+    try:
+        return path.is_file() and files.sha1_file(path) == entry.digest
+    except OSError:
+        return False
+
+
+# In place.
+
+
+def install(run_dir: Path, found: Resolution) -> list[str]:
+    """Move what was made in place, and record it; warnings for what is there already and stays.
+
+    Raises OSError.
+    """
+    run, warnings, entries = Run(run_dir), [], []
+    for move in found.moves:
+        if _put(move, run_dir):
+            entries.append(move.entry)
+        else:
+            warnings.append(f"{move.target} already exists, skipping")
+    if entries:
+        append_manifest(run.guild_dir / layout.MANIFEST, entries)
+    attrs.write_attr(run.guild_dir, "deps", found.deps)
+    return warnings
+
+
+def _put(move: Move, run_dir: Path) -> bool:
+    """Move one thing; False where there is something already that stays."""
+    target = run_dir / move.target
+    os.makedirs(target.parent, exist_ok=True)
+    if os.path.lexists(target):
+        if target.is_dir() and not target.is_symlink() and move.made.is_dir() and not move.made.is_symlink():
+            return _merge(move.made, target, move.replace)
+        if not move.replace:
+            return False
+        files.remove_tree(target)
+    files.move(move.made, target)
+    return True
+
+
+def _merge(made: Path, target: Path, replace: bool) -> bool:
+    """Put the content of a directory into one that is there; whether any of it was new."""
+    is_new = False
+    for entry in sorted(os.listdir(made)):
+        new, old = made / entry, target / entry
+        if new.is_dir() and not new.is_symlink() and old.is_dir() and not old.is_symlink():
+            is_new = _merge(new, old, replace) or is_new
+        elif not os.path.lexists(old) or replace:
+            files.remove_tree(old)
+            files.move(new, old)
+            is_new = True
+    return is_new

@@ -1,0 +1,242 @@
+"""Where the files of a dependency's source are: found, downloaded, unpacked, generated."""
+
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from guild.errors import GuildError
+from guild.launch.upstream import Standing, is_of, standing
+from guild.ops.opdef import Dependency, FlagDef, FlagValue, ResourceSource
+from guild.runs import layout
+from guild.runs.generated import files_below, generated_top
+from guild.runs.run import Run
+
+
+@dataclass(frozen=True)
+class Resolver:
+    """What resolving needs to know. `run` is where the run is now, `final` where it will lie, `work` an empty
+    directory on its file system in which things are made."""
+
+    run: Run
+    final: Path
+    work: Path
+    cache: Path
+    flags: Mapping[str, FlagValue]
+    find_run: Callable[[str], Run | None]
+    staging: bool  # sources on other runs are left for later
+    flag_defs: Sequence[FlagDef] = ()
+    force: bool = False  # a missing dependency is a warning
+    say: Callable[[str], None] = lambda text: None
+    warn: Callable[[str], None] = lambda text: None
+    progress: Callable[[str, int, int | None], None] = lambda what, done, total: None
+    stopped: Callable[[], bool] = lambda: False
+
+    def config(self, source: ResourceSource) -> FlagValue:
+        """What a flag says about where a source is; None where none does."""
+        value = self.flags.get(source.config_flag) if source.config_flag else None
+        return None if value == "" else value
+
+
+@dataclass(frozen=True)
+class Item:
+    """A file or directory to be put into the run. `member`: its path below `base`; `uri`, what the manifest
+    says of it, with `inside` for the path in an archive."""
+
+    path: Path
+    member: str
+    uri: str
+    inside: tuple[str, ...] = ()
+
+
+def find_items(r: Resolver, dep: Dependency, source: ResourceSource, made: Path) -> list[Item]:
+    """All that a source stands for; generated files are made in `made`. Raises GuildError, OSError."""
+    return _FINDERS[source.kind](r, dep, source, made)
+
+
+def _file(r: Resolver, dep: Dependency, source: ResourceSource, made: Path) -> list[Item]:
+    config = r.config(source)
+    text = source.target if config is None else str(config)
+    path = _existing(Path(os.path.expanduser(text)), Path(dep.location))
+    return _contents(r, dep, source, path, _file_uri(path, dep), text)
+
+
+def _existing(path: Path, location: Path) -> Path:
+    """The path, seen from the location, else from one of its parents. Raises GuildError."""
+    for directory in (location, *location.parents):
+        found = Path(os.path.normpath(directory / path))
+        if found.exists():
+            return found
+        if path.is_absolute():
+            break
+    raise GuildError(f"cannot find source file '{path}'", f"It was looked for in '{location}'.")
+
+
+def _file_uri(path: Path, dep: Dependency) -> str:
+    below = path.is_relative_to(dep.location)
+    return f"file:{path.relative_to(dep.location).as_posix() if below else path}"
+
+
+def _url(r: Resolver, dep: Dependency, source: ResourceSource, made: Path) -> list[Item]:
+    from guild.launch.download import download
+
+    config = r.config(source)
+    if config is not None:
+        path = _existing(Path(os.path.expanduser(str(config))), Path(dep.location))
+        return _contents(r, dep, source, path, source.uri, path.name)
+    path = download(source.target, r.cache, sha256=source.sha256, progress=r.progress, stopped=r.stopped)
+    return _contents(r, dep, source, path, source.uri, path.name)
+
+
+def _contents(
+    r: Resolver, dep: Dependency, source: ResourceSource, path: Path, uri: str, text: str
+) -> list[Item]:
+    """A file itself; what an archive holds; a directory itself, or what is selected of it."""
+    from guild.launch import archive
+
+    if source.sha256 and source.kind == "file" and path.is_file():
+        _check_digest(path, source.sha256)
+    unpacks = source.unpack if source.unpack is not None else dep.default_unpack
+    kind = archive.kind_of(path.name, source.type) if unpacks and path.is_file() else ""
+    if kind:
+        r.say(f"Unpacking {path}") if not _is_unpacked(r, path) else None
+        base = archive.unpack(path, r.cache, kind, stopped=r.stopped)
+        _post_process(source, base)
+        members = _selected(source, files_below(base)) if _selects(source) else sorted(os.listdir(base))
+        return [Item(base / m, m, uri, (m,)) for m in members if not archive.is_own_mark(m)]
+    if path.is_dir() and _selects(source):
+        return [Item(path / m, m, f"{uri}/{m}") for m in _selected(source, files_below(path))]
+    return [Item(path, _kept_path(text, path), uri)]
+
+
+def _is_unpacked(r: Resolver, path: Path) -> bool:
+    import hashlib
+
+    key = hashlib.sha224(os.fsencode(f"file\n{path.absolute()}")).hexdigest()
+    return (r.cache / key).is_dir()
+
+
+def _kept_path(text: str, path: Path) -> str:
+    """What `preserve-path` keeps: the path as it was written, unless it leads elsewhere."""
+    return path.name if os.path.isabs(text) or ".." in Path(text).parts else Path(text).as_posix()
+
+
+def _check_digest(path: Path, sha256: str) -> None:
+    import hashlib
+
+    from guild.base import files
+
+    digest = hashlib.sha256()
+    with open(path, "rb") as f:
+        for chunk in files.iter_chunks(f.fileno()):
+            digest.update(chunk)
+    if digest.hexdigest() != sha256:
+        raise GuildError(f"'{path}' has the sha256 {digest.hexdigest()}, not {sha256}")
+
+
+def _post_process(source: ResourceSource, directory: Path) -> None:
+    """Run the source's shell command in its directory in the cache, once."""
+    if not source.post_process:
+        return
+    import hashlib
+    import subprocess
+
+    key = hashlib.sha1(source.post_process.encode(), usedforsecurity=False).hexdigest()
+    mark = directory / f".guild-cache-{key}.post"
+    if mark.exists():
+        return
+    done = subprocess.run(source.post_process, shell=True, cwd=directory, stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        raise GuildError(f"post-process of {source.uri} ended with {done.returncode}: {source.post_process}")
+    mark.touch()
+
+
+def _selects(source: ResourceSource) -> bool:
+    return bool(source.select or source.select_min or source.select_max)
+
+
+def _selected(source: ResourceSource, paths: Sequence[str]) -> list[str]:
+    """The paths that a source selects: by a regular expression for the whole path, and of those the ones
+    with the least or the greatest number in the first group of another one."""
+    found = [p for p in paths if not source.select or any(re.fullmatch(s, p) for s in source.select)]
+    for pattern, best in ((source.select_min, min), (source.select_max, max)):
+        if pattern:
+            numbers = [(n, p) for p in found if (n := _number(re.fullmatch(pattern, p))) is not None]
+            found = [best(numbers)[1]] if numbers else []
+    return found
+
+
+def _number(match: re.Match[str] | None) -> float | None:
+    try:
+        return float(match[1]) if match else None
+    except (ValueError, TypeError):
+        return None
+
+
+def _module(r: Resolver, dep: Dependency, source: ResourceSource, made: Path) -> list[Item]:
+    """Nothing is copied: the module must be there."""
+    from importlib.util import find_spec
+
+    try:
+        found = find_spec(source.target)
+    except (ImportError, ValueError) as e:
+        raise GuildError(f"module '{source.target}' cannot be found: {e}") from None
+    if found is None:
+        raise GuildError(f"No module named '{source.target}'", source.help)
+    return []
+
+
+def _config(r: Resolver, dep: Dependency, source: ResourceSource, made: Path) -> list[Item]:
+    from guild.launch.config_file import fill_in
+
+    path = _existing(Path(os.path.expanduser(str(r.config(source) or source.target))), Path(dep.location))
+    flags = {n: v for n, v in r.flags.items() if n != source.config_flag and not n.startswith("operation:")}
+    name = path.name.removesuffix(".in")
+    target = made / name
+    target.write_bytes(fill_in(path, flags, source.params, r.flag_defs))
+    return [Item(target, name, source.uri)]
+
+
+def _operation(r: Resolver, dep: Dependency, source: ResourceSource, made: Path) -> list[Item]:
+    run = _upstream(r, source)
+    base, members = run.path, generated_top(run)
+    if _selects(source):
+        members = _selected(
+            source, [p for p in files_below(base) if not p.startswith(f"{layout.GUILD_DIR}/")]
+        )
+    return [Item(base / m, m, source.uri) for m in members]
+
+
+def _upstream(r: Resolver, source: ResourceSource) -> Run:
+    """The run that a source means, ready to be used. Raises GuildError."""
+    config = r.config(source)
+    if config is None:
+        raise GuildError(
+            f"no suitable run for {source.target}",
+            f"Run it first: guild run {source.target.partition(',')[0]}",
+        )
+    text = str(config)
+    run = Run(Path(os.path.abspath(text))) if "/" in text else r.find_run(text)
+    state = standing(run)
+    if run is None or state is Standing.GONE:
+        raise GuildError(f"run {text} of {source.target} is not there any more")
+    if state is Standing.FAILED:
+        reason = run.reason()
+        raise GuildError(f"run {run.id} of {source.target} failed{f' ({reason})' if reason else ''}")
+    if state is Standing.WAIT:
+        raise GuildError(f"run {run.id} of {source.target} has not ended: it is {run.status().value}")
+    if len(text) != 32 and "/" not in text and not is_of(run, source):
+        raise GuildError(f"run {run.id} is not a run of {source.target}")
+    r.say(f"Using run {run.id} for {source.resolved_name}")
+    return run
+
+
+_Finder = Callable[[Resolver, Dependency, ResourceSource, Path], list[Item]]
+_FINDERS: dict[str, _Finder] = {
+    "file": _file,
+    "url": _url,
+    "module": _module,
+    "config": _config,
+    "operation": _operation,
+}

@@ -1,0 +1,88 @@
+"""When the dependencies of a run are resolved: at staging all but those on other runs; the rest at its start.
+
+They are made in a directory of the run, where nobody looks, and moved in place at the end.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from guild.base import files
+from guild.launch import dependencies
+from guild.launch.job import Console
+from guild.launch.recipe import Recipe
+from guild.launch.spec import RunSpec
+from guild.ops.opdef import OpDef
+from guild.runs import layout
+from guild.runs.run import Run
+from guild.runs.store import RunStore
+
+
+def resolve_ahead(
+    store: RunStore, made: Run, spec: RunSpec, run_dir: Path, console: Console, reuse: Run | None
+) -> None:
+    """Resolve what needs no other run, for a run in the making that will lie at `run_dir`.
+
+    What did not change since `reuse`, the run that it is made from, is taken from there.
+    Raises GuildError, OSError.
+    """
+    force = spec.request.force_deps
+    resolver = _resolver(store, made, spec.opdef, spec.flags, run_dir, console, force, staging=True)
+    found = dependencies.resolve(resolver, spec.opdef.requires, reuse)
+    _install(made, found, console)
+
+
+def resolve_rest(store: RunStore, run: Run, made: Recipe, console: Console) -> dependencies.Resolution | None:
+    """Resolve what is left, without changing the run: `install` does that, once it is starting.
+
+    None where there is nothing to do. Raises GuildError, OSError.
+    """
+    if made.opdef is None or not made.opdef.requires:
+        return None
+    flags = run.map_attr("flags")
+    force = made.force_deps
+    resolver = _resolver(store, run, made.opdef, flags, run.path, console, force, staging=False)
+    return dependencies.resolve(resolver, made.opdef.requires)
+
+
+def install(run: Run, found: dependencies.Resolution | None, console: Console) -> None:
+    """Move in place what was resolved, and record it."""
+    if found is not None:
+        _install(run, found, console)
+
+
+def _install(run: Run, found: dependencies.Resolution, console: Console) -> None:
+    for text in dependencies.install(run.path, found):
+        console.warn(text)
+    files.remove_tree(run.guild_dir / layout.RESOLVING)
+
+
+def _resolver(
+    store: RunStore,
+    run: Run,
+    opdef: OpDef,
+    flags: Mapping[str, Any],
+    run_dir: Path,
+    console: Console,
+    force: bool,
+    staging: bool,
+) -> dependencies.Resolver:
+    work = run.guild_dir / layout.RESOLVING
+    files.remove_tree(work)  # what an attempt that was given up left
+    os.makedirs(work)
+    return dependencies.Resolver(
+        run=run,
+        final=run_dir,
+        work=work,
+        cache=store.home.cache / "resources",
+        flags=flags,
+        find_run=store.get,
+        flag_defs=opdef.flags,
+        staging=staging,
+        force=force,
+        say=console.say,
+        warn=console.warn,
+        progress=console.progress,
+        stopped=console.stopped,
+    )

@@ -1,0 +1,46 @@
+"""The flag values of a workflow's step: what its definition says, filled in with the workflow's own. Pure."""
+
+import re
+from collections.abc import Mapping
+
+from guild.errors import GuildError
+from guild.ops.flag_values import format_value, to_text
+from guild.ops.opdef import FlagValue, Step
+
+_REFERENCE = re.compile(r"\$\{([^}]*)\}")
+
+Values = Mapping[str, FlagValue]
+
+
+def step_values(step: Step, parent: Values) -> dict[str, FlagValue]:
+    """The values that a step is given; texts are as they would be typed.
+
+    `${flag}` alone becomes the value itself, within a text its text. A flag of the workflow that is called
+    `STEP:FLAG` has the last word. Raises GuildError for a reference to no flag of the workflow.
+    """
+    values = {name: filled(value, parent, step) for name, value in step.flags.items()}
+    for name, value in parent.items():
+        owner, _, flag = name.rpartition(":")
+        if owner and owner in (step.name, step.opspec) and value is not None:
+            values[flag] = format_value(value) if isinstance(value, str) else value
+    return values
+
+
+def filled(value: FlagValue, parent: Values, step: Step) -> FlagValue:
+    """A value with its references to the workflow's flags replaced."""
+    if isinstance(value, list):
+        return [filled(item, parent, step) for item in value]
+    if not isinstance(value, str) or "${" not in value:
+        return value
+    whole = _REFERENCE.fullmatch(value)
+    if whole:
+        found = _lookup(whole[1], parent, step)
+        return format_value(found) if isinstance(found, str) else found
+    return _REFERENCE.sub(lambda match: to_text(_lookup(match[1], parent, step)), value)
+
+
+def _lookup(name: str, parent: Values, step: Step) -> FlagValue:
+    if name not in parent:
+        known = f"Its flags: {', '.join(sorted(parent))}." if parent else "It has no flags."
+        raise GuildError(f"step '{step.name}' refers to '{name}', which is no flag of the workflow", known)
+    return parent[name]

@@ -1,0 +1,224 @@
+"""The process of a batch: its trials, one after the other, each a run of its own.
+
+A trial is made when its turn comes, so that a batch that is ended leaves none that waits. A batch that is
+started again goes on with those that have not completed; its links say which are its own.
+"""
+
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from guild.errors import GuildError
+from guild.launch import process, recipe, supervise
+from guild.launch.batch import describe
+from guild.launch.job import BatchPlan, Job, Snapshot, part_of
+from guild.launch.label import render_label
+from guild.launch.prepare import in_staging, prepare
+from guild.launch.rejob import Changes, plan_of_proto, rejob
+from guild.launch.spec import Place, build
+from guild.ops.flags import Assignment
+from guild.ops.opdef import OpDef
+from guild.runs import layout, lifecycle, swap
+from guild.runs.lease import Doing
+from guild.runs.run import Run, is_run_dir
+from guild.runs.status import RunStatus
+from guild.runs.store import RunStore
+
+_ID = re.compile(r"[0-9a-f]{32}")
+
+
+class Mould:
+    """Makes the jobs of a batch's trials from its prototype, which is read once."""
+
+    def __init__(self, proto: Run, plan: BatchPlan, place: Place) -> None:
+        self.proto, self._plan, self._place = proto, plan, place
+        first = rejob(proto, Changes(), place)
+        self._first = first.spec
+        self._has_parts = bool(first.parts)
+        # A label that the user gave holds for all trials; one that was made of the flags is made anew.
+        template = first.spec.label_template
+        made_of_flags = render_label(template, first.spec.flags)
+        self._own_label = first.spec.label if first.spec.label != made_of_flags else None
+
+    def job(self, index: int) -> Job:
+        """The job of the trial of this number. Raises GuildError."""
+        return self.job_of(self._plan.trials[index], index)
+
+    def job_of(self, values: Mapping[str, Any], index: int) -> Job:
+        """The same for values that the plan does not have. Raises GuildError."""
+        seed = self._plan.seed_of(index)
+        if self._has_parts:
+            return rejob(self.proto, Changes(values=values, random_seed=seed), self._place)
+        first = self._first
+        request = replace(first.request, random_seed=seed)
+        spec = build(first.opdef, Assignment(dict(values), {}), request, first.place)
+        if self._own_label is not None:
+            spec = replace(spec, label=self._own_label)
+        return Job(spec, Snapshot(self.proto))
+
+    def shown(self, values: Mapping[str, Any]) -> str:
+        """`train (lr=0.1, m=2)`."""
+        return f"{self._first.opdef.name} ({describe(values)})"
+
+    @property
+    def opdef(self) -> OpDef:
+        """The operation of the trials."""
+        return self._first.opdef
+
+
+def carried(part: Run) -> dict[str, Any]:
+    """The attributes of a prototype, or of a step, that its copies have as they are."""
+    return {name: part.attr(name) for name in ("tags", "comments")}
+
+
+@dataclass
+class Runner:
+    """Makes runs below another one, links them there, and executes them in this process's foreground.
+
+    `say` takes lines about it; `environ` is what the runs get, beside what they bring along.
+    """
+
+    store: RunStore
+    parent: Run
+    place: Place
+    environ: Mapping[str, str]
+    say: Callable[[str], None]
+    orders: process.Orders = field(default_factory=process.Orders)
+
+    @property
+    def is_stopped(self) -> bool:
+        return self.orders.stop or self.orders.interrupt
+
+    def execute(
+        self, part: Run | None, job: Job, link: Callable[[Run], str], say: Callable[[Run], None]
+    ) -> tuple[Run, int]:
+        """Make a new run like `part`, link it by the name that `link` gives, and execute it: the run and its
+        exit status.
+
+        Raises GuildError, OSError where it cannot be made.
+        """
+        store, place = self.store, in_staging(self.store)
+        try:
+            made = prepare(
+                store,
+                job,
+                self.environ,
+                place=place,
+                run_id=place.name,
+                run_dir=store.home.runs / place.name,
+                staged=False,
+                extra=carried(part) if part is not None else None,
+            )
+            lease = lifecycle.new_lease(store, made, Doing.PREPARING)
+            lifecycle.mark_new_pending(made, lease)
+            # Before it is there: a run without a link would be made a second time.
+            self._link(link(made), made.id)
+            run = lifecycle.enter(store, made)
+        finally:
+            swap.remove(store, place)
+        say(run)
+        return run, self._start(run, lease)
+
+    def execute_again(self, run: Run) -> int:
+        """Execute a run of ours that has ended once more, in place. Raises RunChanged if it has not."""
+        with lifecycle.locked(self.store) as held:
+            lifecycle.recover(held, run)
+            lease = lifecycle.new_lease(self.store, run, Doing.PREPARING)
+            lifecycle.restart(held, run, lease)
+        return self._start(run, lease)
+
+    def _start(self, run: Run, lease: Any) -> int:
+        options = supervise.Options(
+            foreground=True,
+            echo=(1, 2),
+            warn=lambda text: self.say(f"WARNING: {text}"),
+            log=lambda text: self.say(f"INFO: [guild] {text}"),
+            say=lambda text: self.say(f"INFO: [guild] {text}"),
+        )
+        started = supervise.start(self.store, run, lease, self.environ, options, self.orders)
+        if started.failure:
+            self.say(f"ERROR: [guild] {started.failure}")
+        return started.exit_status
+
+    def _link(self, name: str, run_id: str) -> None:
+        os.symlink(os.path.join("..", run_id), self.parent.path / name)
+
+    def linked(self) -> dict[str, Run]:
+        """The runs that are linked from the parent and are still there, by the name of the link."""
+        found = {}
+        with os.scandir(self.parent.path) as entries:
+            names = sorted(e.name for e in entries if e.is_symlink())
+        for name in names:
+            target = os.path.basename(os.readlink(self.parent.path / name))
+            if is_run_dir(self.store.home.runs / target):
+                found[name] = Run(self.store.home.runs / target)
+        return found
+
+
+def run_batch(runner: Runner) -> int:
+    """Run the trials of a batch that have not completed; the exit code of its process.
+
+    Raises GuildError for a run that is no batch.
+    """
+    batch = runner.parent
+    proto = part_of(batch, layout.PROTO)
+    if proto is None:
+        raise GuildError(f"run {batch.id} is no batch: it has no prototype")
+    plan = recipe.read(batch, runner.place).batch
+    if plan is None or not plan.trials:
+        plan = plan_of_proto(proto, rejob(proto, Changes(), runner.place))
+    mould = Mould(proto, plan, runner.place)
+    own = [run for name, run in runner.linked().items() if _ID.fullmatch(name)]
+    left = {run.id: run for run in own}
+    by_values: dict[str, list[str]] = {}
+    for run in sorted(own, key=lambda r: (r.timestamp or 0, r.id)):
+        by_values.setdefault(_key(run.map_attr("flags")), []).append(run.id)
+    for index, values in enumerate(plan.trials):
+        if runner.is_stopped:
+            return 1
+        earlier = by_values.get(_key(values))
+        code = _trial(runner, mould, values, index, left[earlier.pop(0)] if earlier else None)
+        if code != 0 and plan.fail_on_trial_error and not runner.is_stopped:
+            return 1
+    return 1 if runner.is_stopped else 0
+
+
+def _key(values: Mapping[str, Any]) -> str:
+    return json.dumps(dict(values), sort_keys=True, default=str)
+
+
+def new_trial(runner: Runner, mould: Mould, values: Mapping[str, Any], index: int) -> tuple[Run, int]:
+    """Make and run a trial: the run and its exit status. Raises GuildError, OSError."""
+    return runner.execute(
+        mould.proto,
+        mould.job_of(values, index),
+        lambda made: made.id,
+        lambda made: runner.say(f"INFO: [guild] Running trial {made.id}: {mould.shown(values)}"),
+    )
+
+
+def _trial(runner: Runner, mould: Mould, values: Mapping[str, Any], index: int, earlier: Run | None) -> int:
+    """Run one trial, unless it has completed; its exit status."""
+    shown = mould.shown(values)
+    if earlier is not None:
+        status = earlier.status()
+        if status is RunStatus.COMPLETED:
+            runner.say(f"INFO: [guild] Skipping trial {earlier.id}: {shown} because it has completed")
+            return 0
+        if status in (RunStatus.RUNNING, RunStatus.STAGED):
+            runner.say(f"WARNING: Skipping trial {earlier.id}: {shown} because it is {status.value}")
+            return 0
+        runner.say(f"INFO: [guild] Running trial {earlier.id}: {shown}")
+        run, code = earlier, runner.execute_again(earlier)
+    else:
+        try:
+            run, code = new_trial(runner, mould, values, index)
+        except (GuildError, OSError) as e:
+            runner.say(f"ERROR: [guild] Trial of {shown} cannot be made: {e}")
+            return 1
+    if code != 0 and not runner.is_stopped:
+        runner.say(f"ERROR: [guild] Trial {run.id} exited with an error ({code}) - see log for details")
+    return code

@@ -1,0 +1,55 @@
+"""Which files of a run are generated: made by its operation, neither copied nor linked into it beforehand."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from guild.runs import layout
+from guild.runs.manifest import ManifestEntry, read_manifest
+from guild.runs.run import Run
+
+
+def is_listed(path: str, listed: frozenset[str]) -> bool:
+    """Whether a path (relative to the run directory), or a directory that holds it, is among `listed`."""
+    while path:
+        if path in listed:
+            return True
+        path = path.rpartition("/")[0]
+    return False
+
+
+def listed_paths(entries: Iterable[ManifestEntry]) -> frozenset[str]:
+    """All that a manifest names."""
+    return frozenset(entry.path.rstrip("/") for entry in entries)
+
+
+def generated_top(run: Run) -> list[str]:
+    """Names of the generated files, directories and links at the top of a run directory, sorted.
+
+    Without a manifest all are. Raises OSError where the directory or its manifest cannot be read.
+    """
+    listed = listed_paths(read_manifest(run.guild_dir / layout.MANIFEST))
+    # A directory that holds source code or a dependency is not generated, whatever else lies in it.
+    holding = {path.partition("/")[0] for path in listed}
+    with os.scandir(run.path) as found:
+        names = sorted(entry.name for entry in found)
+    return [n for n in names if n != layout.GUILD_DIR and n not in holding]
+
+
+def files_below(directory: Path, skip: frozenset[str] = frozenset((layout.GUILD_DIR,))) -> list[str]:
+    """Relative paths (with `/`) of all files below a directory, sorted. Links to directories are files here,
+    not followed; `skip` names entries at the top that are left out."""
+    found: list[str] = []
+    todo = [""]
+    while todo:
+        below = todo.pop()
+        with os.scandir(directory / below) as entries:
+            for entry in entries:
+                path = f"{below}/{entry.name}" if below else entry.name
+                if path in skip:
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    todo.append(path)
+                else:
+                    found.append(path)
+    return sorted(found)
