@@ -20,6 +20,7 @@ from guild.launch.frozen_opdef import read_opdef, read_plan
 from guild.launch.job import BatchPlan
 from guild.launch.spec import Place, RunSpec
 from guild.launch.upstream import upstream_ids
+from guild.ops.flags import with_undefined
 from guild.ops.opdef import FlagDef, OpDef, SourceRules, Step
 from guild.runs import layout
 from guild.runs.run import Run
@@ -155,10 +156,8 @@ def _rebuilt(run: Run, place: Place) -> Recipe:
         )
     dest, params = str(_map(op.get("sourcecode")).get("dest") or "."), run.map_attr("run_params")
     env = {str(k): str(v) for k, v in _map(cmd.get("cmd-env")).items()}
-    known = cmd_flags_from_attr(_map(cmd.get("cmd-flags")))
-    names = {f.name for f in known}
     # Those that --force-flags let in are not described, and passed as any.
-    defs = (*known, *(FlagDef(str(n)) for n in flags if n not in names))
+    defs = with_undefined(cmd_flags_from_attr(_map(cmd.get("cmd-flags"))), map(str, flags))
     template = [str(arg) for arg in cmd["cmd-args"]]
     variables = {
         "python_exe": _recorded_python(run, template) or place.python_exe,
