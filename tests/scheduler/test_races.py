@@ -9,7 +9,9 @@ from pathlib import Path
 from guild.errors import RunChanged
 from guild.home import Home
 from guild.launch import again
+from guild.launch.job import Console
 from guild.launch.machine import find_place
+from guild.launch.rejob import Changes, rejob
 from guild.runs import lifecycle
 from guild.runs.run import Run
 from guild.runs.status import RunStatus
@@ -42,9 +44,9 @@ def claim_in_child(store: RunStore, run_id: str) -> tuple[int, int]:
 
 def race(store: RunStore, run: Run) -> tuple[bool, int]:
     """(whether the restage was carried out, x of the claimed run)."""
-    changes = again.Changes(flags=("x=2",))
-    spec = again.respec(run, changes, find_place({}, "/"))
-    made = again.prepare_restage(store, run, spec, changes, {})
+    changes = Changes(flags=("x=2",))
+    job = rejob(run, changes, find_place({}, "/"))
+    made = again.prepare_restage(store, run, job, changes, {}, Console())
     pid, gate = claim_in_child(store, run.id)
     os.close(gate)
     doomed, won = None, True
