@@ -7,6 +7,7 @@ started again goes on with those that have not completed; its links say which ar
 import json
 import os
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -27,6 +28,7 @@ from guild.runs.run import Run, is_run_dir
 from guild.runs.status import RunStatus
 from guild.runs.store import RunStore
 
+_LOOK_SECONDS = 0.2
 _ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -190,6 +192,15 @@ def _key(values: Mapping[str, Any]) -> str:
     return json.dumps(dict(values), sort_keys=True, default=str)
 
 
+def _when_ended(runner: Runner, run: Run) -> RunStatus:
+    """The status of a trial; one whose supervisor was killed, and which goes on by itself, is waited for."""
+    if run.status() is RunStatus.RUNNING:
+        runner.say(f"INFO: [guild] Waiting for trial {run.id}, which is running")
+    while (status := run.status()) is RunStatus.RUNNING and not runner.is_stopped:
+        time.sleep(_LOOK_SECONDS)
+    return status
+
+
 def new_trial(runner: Runner, mould: Mould, values: Mapping[str, Any], index: int) -> tuple[Run, int]:
     """Make and run a trial: the run and its exit status. Raises GuildError, OSError."""
     return runner.execute(
@@ -204,7 +215,7 @@ def _trial(runner: Runner, mould: Mould, values: Mapping[str, Any], index: int, 
     """Run one trial, unless it has completed; its exit status."""
     shown = mould.shown(values)
     if earlier is not None:
-        status = earlier.status()
+        status = _when_ended(runner, earlier)
         if status is RunStatus.COMPLETED:
             runner.say(f"INFO: [guild] Skipping trial {earlier.id}: {shown} because it has completed")
             return 0

@@ -25,11 +25,21 @@ def _whole(value: Any) -> int:
         raise ValueError(f"expected a whole number, got {coerce.show(value)}") from None
 
 
-def _number(value: Any) -> float:
+def _count(value: Any) -> int:
+    number = _whole(value)
+    if number < 1:
+        raise ValueError(f"expected a whole number from 1, got {coerce.show(value)}")
+    return number
+
+
+def _minutes(value: Any) -> float:
     try:
-        return float(value) if isinstance(value, str) else coerce.number(value)
+        number = float(value) if isinstance(value, str) else coerce.number(value)
     except ValueError:
         raise ValueError(f"expected a number, got {coerce.show(value)}") from None
+    if not number >= 0:
+        raise ValueError(f"expected a number from 0, got {coerce.show(value)}")
+    return number
 
 
 @dataclass(frozen=True)
@@ -48,12 +58,12 @@ _OPTIONS = (
     _Option("comment", ("--comment", "-c")),
     _Option("gpus", ("--gpus",)),
     _Option("no_gpus", ("--no-gpus",), None),
-    _Option("stop_after", ("--stop-after",), _number),
+    _Option("stop_after", ("--stop-after",), _minutes),
     _Option("random_seed", ("--random-seed",), _whole),
     _Option("force_flags", ("--force-flags", "-f"), None),
     _Option("needed", ("--needed",), None),
     _Option("keep_run", ("--keep-run",), None),
-    _Option("max_trials", ("--max-trials", "--trials", "-m"), _whole),
+    _Option("max_trials", ("--max-trials", "--trials", "-m"), _count),
     _Option("minimize", ("--minimize", "-N")),
     _Option("maximize", ("--maximize", "-X")),
     _Option("optimizer", ("--optimizer", "-o")),
@@ -72,6 +82,7 @@ _BY_ATTR = {
     "batch-tag": _BY_NAME["--batch-tag"],
     "opt-flag": _BY_NAME["--opt-flag"],
 }
+_EXCLUSIVE = (("minimize", "maximize"), ("no_gpus", "gpus"), ("optimize", "optimizer"))
 # Options of `guild run` that make no sense in a step: (with a value, without one).
 _IGNORED_WITH_VALUE = frozenset(
     ("--run-dir", "-d", "--run-id", "--stage-dir", "--start", "--restart", "--restage", "--proto",
@@ -117,6 +128,10 @@ def _step(entry: Entry, item: Any, where: Where) -> Step | None:
         return None
     _ignore(at, line)
     options = {**typed.options, **_options(at)}
+    for one, other in _EXCLUSIVE:
+        if options.get(one) and options.get(other):
+            names = " and ".join(name.replace("_", "-") for name in (one, other))
+            entry.faults.add(where, f"{names} cannot both be used")
     return Step(
         typed.opspec,
         name=at.get("name", coerce.text, "") or typed.opspec,
@@ -168,7 +183,7 @@ def _read_line(at: Entry, line: str, where: Where) -> _Typed:
 def _take_option(
     at: Entry, line: str, where: Where, word: str, words: list[str], options: dict[str, Any]
 ) -> None:
-    name, has_value, value = word.partition("=") if word.startswith("--") else (word, "", "")
+    name, has_value, value = _name_and_value(word)
     option = _BY_NAME.get(name)
     if option is None:
         if name in _IGNORED_WITH_VALUE and not has_value and words:
@@ -179,6 +194,8 @@ def _take_option(
         at.faults.warn(where, f"run parameter {name} used in '{line}' is ignored")
         return
     if option.read is None:
+        if has_value:
+            raise ValueError(f"option '{name}' takes no value")
         options[option.key] = True
         return
     if not has_value:
@@ -190,6 +207,17 @@ def _take_option(
     except ValueError as e:
         raise ValueError(f"option '{name}': {e}") from None
     options[option.key] = (*options.get(option.key, ()), found) if option.many else found
+
+
+def _name_and_value(word: str) -> tuple[str, bool, str]:
+    """(name, whether a value is in the word, that value) of `--tag=x`, `--tag`, `-t` or `-tx`."""
+    if word.startswith("--"):
+        name, equals, value = word.partition("=")
+        return name, bool(equals), value
+    short = _BY_NAME.get(word[:2])
+    if word not in _BY_NAME and word not in _IGNORED | _IGNORED_WITH_VALUE and short and short.read:
+        return word[:2], True, word[2:]
+    return word, False, ""
 
 
 def _ignore(at: Entry, line: str) -> None:
@@ -239,13 +267,14 @@ def _check(at: Entry, item: Any, where: Where) -> Check | None:
     if entry is None:
         return None
     entry.warn_unknown(CHECK_ATTRS)
+    before = len(at.faults.found)
     check = Check(
         output=entry.get("output", _regex, ""),
         file=entry.get("file", coerce.text, ""),
         contains=entry.get("contains", _regex, ""),
         compare_to=entry.get("compare-to", coerce.text, ""),
     )
-    if bool(check.output) == bool(check.file):
+    if len(at.faults.found) == before and bool(check.output) == bool(check.file):
         at.faults.add(where, f"expected one of output, file, got {coerce.show(item)}")
         return None
     return check

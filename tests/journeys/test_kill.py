@@ -132,3 +132,29 @@ def test_restage_killed_at_any_step_leaves_the_old_run_or_the_new(
             break
     else:
         pytest.fail("restaging takes more steps than expected")
+
+
+def test_a_batch_killed_at_any_step_goes_on_where_it_was_and_repeats_no_trial_that_completed(
+    project: Make, tmp_path: Path
+) -> None:
+    p = project({"job.py": LEDGER})
+    for at in range(1, 4 * MOST, 3):
+        ledger = tmp_path / f"ledger-{at}"
+        env = {**shim_env(tmp_path, "guild.batch_main", at), "LEDGER": str(ledger)}
+        before = set(statuses(p))
+        p.guild("run job.py x=[1,2] --keep-batch -y", env=env, timeout=240)
+        new = [i for i in statuses(p) if i not in before]
+        batch = next(r["id"] for r in p.runs() if r["operation"] == "job.py+" and r["id"] in new)
+        completed = [i for i in new if i != batch and statuses(p)[i] == "completed"]
+        again = p.guild(f"run --restart {batch} -y", env={"LEDGER": str(ledger)}, timeout=240)
+        assert again.code == 0, (at, again)
+        trials = {i: s for i, s in statuses(p).items() if i not in {*before, batch}}
+        assert list(trials.values()) == ["completed"] * 2, (at, trials)
+        assert set(completed) <= set(trials)
+        assert {x for what, x in ledger_of(ledger) if what == "end"} == {"1", "2"}, at
+        assert len(begun(ledger)) <= 3, at
+        if not has_struck(env):
+            break
+    else:
+        pytest.fail("the batch takes more steps than expected")
+    assert list((p.home / "staging").iterdir()) == []
