@@ -45,3 +45,7 @@ class RunChanged(GuildError):
 
 class LockTimeout(GuildError):
     """The lock of the home was held by others for the whole time limit."""
+
+
+class DependencyError(GuildError):
+    """A dependency of a run that could not be resolved."""

@@ -1,8 +1,6 @@
 """From the command line to a Job: find the operation, settle its flags, plan its trials or its steps."""
 
 import os
-import random
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,12 +12,9 @@ from guild.app import App
 from guild.commands._run_options import RunOptions, warn
 from guild.errors import GuildError, OperationNotFound
 from guild.launch import recipe
-from guild.launch.batch import Space, is_search
-from guild.launch.batch_file import read_batch_files
 from guild.launch.command import shadowed
-from guild.launch.job import BatchPlan, Job, ProjectSource, Snapshot, Source, part_of, step_part
+from guild.launch.job import Job, ProjectSource, Snapshot, Source, part_of, step_part
 from guild.launch.machine import find_place
-from guild.launch.rejob import make_plan
 from guild.launch.spec import RunRequest, build
 from guild.launch.step_values import step_values
 from guild.launch.upstream import pin
@@ -28,7 +23,6 @@ from guild.ops.opdef import Dependency, FlagValue, OpDef, ResourceSource, Step
 from guild.ops.resolve import Context, resolve
 from guild.ops.select import select_source
 from guild.plugin import providers
-from guild.plugins import batch as batch_ops
 from guild.runs import layout
 from guild.runs.run import Run
 from guild.runs.selection import find_one
@@ -120,7 +114,7 @@ def read_flags(app: App, options: RunOptions, chosen: Chosen, nested: Nested | N
         **read_given(opdef.flags, given, force=force, opname=opdef.name),
         **read_typed(opdef.flags, typed, force=force, opname=opdef.name),
     }
-    rows = tuple(read_batch_files(paths, app.cwd, opdef.flags, force)) if paths else ()
+    rows = _rows(app, paths, opdef, force)
     base: Values | None = chosen.proto.map_attr("flags") if chosen.proto is not None else None
     if len(rows) == 1:
         base, rows = {**(base or {}), **rows[0]}, ()
@@ -139,17 +133,26 @@ def read_flags(app: App, options: RunOptions, chosen: Chosen, nested: Nested | N
     return Flags(values, user, base, rows)
 
 
+def _rows(app: App, paths: list[str], opdef: OpDef, force: bool) -> tuple[Values, ...]:
+    if not paths:
+        return ()
+    from guild.launch.batch_file import read_batch_files
+
+    return tuple(read_batch_files(paths, app.cwd, opdef.flags, force))
+
+
 def compile_job(app: App, options: RunOptions, chosen: Chosen, nested: Nested | None = None) -> Job:
     """The job of a run, a batch or a workflow. Raises GuildError."""
     chosen = replace(chosen, opdef=_with_more(app, options, chosen.opdef))
     flags = read_flags(app, options, chosen, nested)
-    by = _optimizer(app, options, chosen.opdef, flags)
     inner = _single_job(app, options, chosen, flags, nested)
-    if by is None:
-        if options.max_trials is not None:
-            warn("not a batch run - ignoring --max-trials")
-        return inner
-    return _batch_job(app, options, inner, flags, by)
+    if flags.is_batch or options.optimizer or options.optimize or options.opt_flags:
+        from guild.commands._run_trials import batch_job
+
+        return batch_job(app, options, inner, flags)
+    if options.max_trials is not None:
+        warn("not a batch run - ignoring --max-trials")
+    return inner
 
 
 def _with_more(app: App, options: RunOptions, opdef: OpDef) -> OpDef:
@@ -210,71 +213,12 @@ def _debug_source(app: App, options: RunOptions) -> str:
 def _debug_env(options: RunOptions) -> dict[str, str]:
     env = {}
     if options.break_:
+        import shlex
+
         env["PDB_BREAKS"] = shlex.join(options.break_)
     if options.break_on_error:
         env["BREAK_ON_ERROR"] = "1"
     return env
-
-
-def _batch_job(app: App, options: RunOptions, inner: Job, flags: Flags, by: OpDef) -> Job:
-    seed = options.random_seed if options.random_seed is not None else random.randrange(2**32)
-    limit = options.max_trials
-    if limit is None and by.opref.op != batch_ops.GRID:
-        limit = inner.spec.opdef.default_max_trials or batch_ops.DEFAULT_MAX_TRIALS
-    plan = BatchPlan(
-        (),
-        search=by.opref.op == batch_ops.RANDOM,
-        max_trials=limit,
-        seed=seed,
-        fail_on_trial_error=options.fail_on_trial_error,
-    )
-    if batch_ops.is_built_in(by):
-        space = Space(
-            inner.spec.opdef.flags, flags.user, flags.rows or ({},), flags.base, options.force_flags
-        )
-        plan = make_plan(space, plan)
-    request = RunRequest(
-        label=options.batch_label,
-        tags=options.batch_tags,
-        comment=options.batch_comment,
-        keep_run=options.keep_batch,
-        gpus=options.visible_gpus,
-        random_seed=seed,
-        env={"NO_OP_INTERRUPTED_MSG": "1"},
-        params=options.params(),
-    )
-    opt_flags = _opt_flags(options, by, inner.spec.opdef)
-    spec = build(by, opt_flags, request, find_place(app.environ, str(app.cwd)))
-    source = None if batch_ops.is_built_in(by) else project_source(app, by)
-    return Job(spec, source, {layout.PROTO: inner}, plan)
-
-
-def _opt_flags(options: RunOptions, by: OpDef, opdef: OpDef) -> Assignment:
-    own = next((o.flags for o in opdef.optimizers if batch_ops.names(o, options.optimizer)), {})
-    user = read_typed(by.flags, options.opt_flags, force=options.force_flags, opname=by.name)
-    return settle(by.flags, {**own, **user}, force=options.force_flags)
-
-
-def _optimizer(app: App, options: RunOptions, opdef: OpDef, flags: Flags) -> OpDef | None:
-    """What runs the trials, None for a single run."""
-    name = options.optimizer
-    if options.optimize:
-        default = batch_ops.default_optimizer(opdef.optimizers)
-        if default is None:
-            raise GuildError(f"no default optimizer defined for {opdef.name}")
-        name = default.opspec
-    for optimizer in opdef.optimizers:
-        if optimizer.name == name:
-            name = optimizer.opspec
-    if name is None and not flags.is_batch:
-        if options.opt_flags:
-            raise GuildError(f"invalid optimizer flag {options.opt_flags[0]}: no optimizer specified")
-        return None
-    values = [flags.values, *flags.rows]
-    if name is None:
-        return batch_ops.provide(batch_ops.RANDOM if any(map(is_search, values)) else batch_ops.GRID)
-    built_in = batch_ops.provide_named(name)
-    return built_in if built_in is not None else resolve_op(app, name)
 
 
 def step_job(

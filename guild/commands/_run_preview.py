@@ -2,7 +2,6 @@
 
 from guild.launch.job import Job
 from guild.ops.flags import format_value
-from guild.plugins import batch as batch_ops
 from guild.runs import layout
 
 
@@ -20,6 +19,8 @@ def note(job: Job) -> str:
     plan, proto = job.batch, job.parts.get(layout.PROTO)
     if plan is None or proto is None:
         return ""
+    from guild.plugins import batch as batch_ops
+
     count = len(plan.trials) if batch_ops.is_built_in(job.spec.opdef) else plan.max_trials
     trials = f"{count} trial{'' if count == 1 else 's'}"
     files = " (flags below used unless specified in batch trial)" if len(plan.rows) > 1 else ""

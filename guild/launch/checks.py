@@ -1,6 +1,5 @@
 """What a workflow expects of a step that has ended: its output, its files, their contents."""
 
-import difflib
 import fnmatch
 import os
 import re
@@ -81,6 +80,8 @@ def _compare(
 ) -> Iterator[str]:
     """`compare-to` is relative to the run directory; `${PROJECT_DIR}` is the project's."""
     path = run.path / compare_to.replace("${PROJECT_DIR}", project_dir)
+    import difflib
+
     say(f"INFO: [guild] comparing run {run.id} file {name} to {path}")
     expected, actual = _text(path), _text(run.path / name)
     if expected is None:

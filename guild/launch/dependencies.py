@@ -10,18 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from guild.base import files
-from guild.errors import GuildError
+from guild.errors import DependencyError, GuildError
 from guild.launch.dependency_sources import Item, Resolver, find_items
 from guild.ops.opdef import Dependency, FlagValue, ResourceSource
 from guild.runs import attrs, layout
 from guild.runs.manifest import DEPENDENCY, ManifestEntry, append_manifest, read_manifest
 from guild.runs.run import Run
 
-__all__ = ["DependencyError", "Resolution", "Resolver", "install", "resolve"]
-
-
-class DependencyError(GuildError):
-    """A dependency of a run that could not be resolved."""
+__all__ = ["Resolution", "Resolver", "install", "resolve"]
 
 
 @dataclass(frozen=True)

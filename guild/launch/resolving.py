@@ -6,10 +6,9 @@ They are made in a directory of the run, where nobody looks, and moved in place 
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from guild.base import files
-from guild.launch import dependencies
 from guild.launch.job import Console
 from guild.launch.recipe import Recipe
 from guild.launch.spec import RunSpec
@@ -17,6 +16,9 @@ from guild.ops.opdef import OpDef
 from guild.runs import layout
 from guild.runs.run import Run
 from guild.runs.store import RunStore
+
+if TYPE_CHECKING:  # most runs depend on nothing, and do not load what follows from it
+    from guild.launch.dependencies import Resolution, Resolver
 
 
 def resolve_ahead(
@@ -27,32 +29,38 @@ def resolve_ahead(
     What did not change since `reuse`, the run that it is made from, is taken from there.
     Raises GuildError, OSError.
     """
+    from guild.launch import dependencies
+
     force = spec.request.force_deps
     resolver = _resolver(store, made, spec.opdef, spec.flags, run_dir, console, force, staging=True)
     found = dependencies.resolve(resolver, spec.opdef.requires, reuse)
     _install(made, found, console)
 
 
-def resolve_rest(store: RunStore, run: Run, made: Recipe, console: Console) -> dependencies.Resolution | None:
+def resolve_rest(store: RunStore, run: Run, made: Recipe, console: Console) -> "Resolution | None":
     """Resolve what is left, without changing the run: `install` does that, once it is starting.
 
     None where there is nothing to do. Raises GuildError, OSError.
     """
     if made.opdef is None or not made.opdef.requires:
         return None
+    from guild.launch import dependencies
+
     flags = run.map_attr("flags")
     force = made.force_deps
     resolver = _resolver(store, run, made.opdef, flags, run.path, console, force, staging=False)
     return dependencies.resolve(resolver, made.opdef.requires)
 
 
-def install(run: Run, found: dependencies.Resolution | None, console: Console) -> None:
+def install(run: Run, found: "Resolution | None", console: Console) -> None:
     """Move in place what was resolved, and record it."""
     if found is not None:
         _install(run, found, console)
 
 
-def _install(run: Run, found: dependencies.Resolution, console: Console) -> None:
+def _install(run: Run, found: "Resolution", console: Console) -> None:
+    from guild.launch import dependencies
+
     for text in dependencies.install(run.path, found):
         console.warn(text)
     files.remove_tree(run.guild_dir / layout.RESOLVING)
@@ -67,11 +75,13 @@ def _resolver(
     console: Console,
     force: bool,
     staging: bool,
-) -> dependencies.Resolver:
+) -> "Resolver":
+    from guild.launch.dependencies import Resolver
+
     work = run.guild_dir / layout.RESOLVING
     files.remove_tree(work)  # what an attempt that was given up left
     os.makedirs(work)
-    return dependencies.Resolver(
+    return Resolver(
         run=run,
         final=run_dir,
         work=work,

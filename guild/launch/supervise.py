@@ -15,11 +15,10 @@ from pathlib import Path
 
 from guild.base import files
 from guild.base.processes import this_process
-from guild.errors import STATUS_INTERRUPTED, STATUS_STOPPED, GuildError
+from guild.errors import STATUS_INTERRUPTED, STATUS_STOPPED, DependencyError, GuildError
 from guild.home import Home
 from guild.launch import environ as env_rules
 from guild.launch import machine, process, recipe
-from guild.launch.dependencies import DependencyError
 from guild.launch.job import Console
 from guild.launch.resolving import install, resolve_rest
 from guild.launch.spec import QUEUE_GRACE, STOP_GRACE, Place, run_environ
