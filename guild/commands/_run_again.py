@@ -2,7 +2,7 @@
 
 from guild.app import App
 from guild.commands._run_execute import execute
-from guild.commands._run_job import project_source, todays_op
+from guild.commands._run_op import project_source, todays_op
 from guild.commands._run_options import RunOptions, confirm, console, say
 from guild.commands._run_preview import note, preview
 from guild.errors import GuildError, RunChanged

@@ -1,144 +1,30 @@
 """From the command line to a Job: find the operation, settle its flags, plan its trials or its steps."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import click
-
 from guild.app import App
+from guild.commands._run_op import (
+    Chosen,
+    Flags,
+    Nested,
+    Values,
+    project_source,
+    read_flags,
+    resolve_op,
+    there,
+)
 from guild.commands._run_options import RunOptions, warn
 from guild.errors import GuildError, OperationNotFound
-from guild.launch import recipe
 from guild.launch.command import shadowed
-from guild.launch.job import Job, ProjectSource, Snapshot, Source, part_of, step_part
+from guild.launch.job import Job, Snapshot, Source, step_part
 from guild.launch.machine import find_place
-from guild.launch.spec import RunRequest, build
+from guild.launch.spec import Place, RunRequest, build
 from guild.launch.step_values import step_values
-from guild.launch.upstream import pin
-from guild.ops.flags import Assignment, is_batch, read_given, read_typed, settle
-from guild.ops.opdef import Dependency, FlagValue, OpDef, ResourceSource, Step
-from guild.ops.resolve import Context, resolve
-from guild.ops.select import select_source
-from guild.plugin import providers
-from guild.runs import layout
-from guild.runs.run import Run
-from guild.runs.selection import find_one
-
-Values = Mapping[str, FlagValue]
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """The operation to be run, and the run that it is taken from, if any."""
-
-    opdef: OpDef
-    proto: Run | None = None
-
-
-@dataclass(frozen=True)
-class Nested:
-    """A step: the operations that it is in, and the values that its workflow gives."""
-
-    within: tuple[str, ...]
-    given: Values
-
-
-def resolve_op(app: App, opspec: str | None) -> OpDef:
-    """The operation of this name here; warnings are shown."""
-    place = find_place(app.environ, str(app.cwd))
-    context = Context(app.cwd, app.home.cache, place.python_exe, app.environ)
-    found = resolve(opspec, context, providers())
-    if found.refreshed and "NO_IMPORT_FLAGS_PROGRESS" not in app.environ:
-        click.echo("Refreshing flags...", err=True)
-    for text in found.warnings:
-        warn(text)
-    return found.opdef
-
-
-def choose(app: App, options: RunOptions) -> Chosen:
-    proto = find_one(app.store, options.proto) if options.proto else None
-    if proto is not None:
-        proto = part_of(proto, layout.PROTO) or proto  # of a batch: what its trials were made from
-    if proto is None or options.opspec or options.force_sourcecode:
-        opspec = options.opspec
-        if proto is not None and opspec is None:
-            return Chosen(todays_op(app, proto), proto)
-        return Chosen(resolve_op(app, opspec), proto)
-    frozen = recipe.read(proto, find_place(app.environ, str(app.cwd))).opdef
-    if frozen is None:
-        raise GuildError(f"run {proto.id} does not say what operation it is of")
-    return Chosen(frozen, proto)
-
-
-def todays_op(app: App, run: Run) -> OpDef:
-    """The operation of a run as its project defines it now."""
-    opref = run.opref
-    directory = Path(opref.directory) if opref is not None and opref.directory else None
-    if opref is None or directory is None or not directory.is_dir():
-        raise GuildError(
-            f"cannot find the project of run {run.id}",
-            "Leave out --force-sourcecode to use the source code that the run has.",
-        )
-    spec = opref.op if opref.type == "script" else f"{opref.model}:{opref.op}" if opref.model else opref.op
-    return resolve_op(_there(app, directory), spec)
-
-
-def _there(app: App, directory: Path) -> App:
-    return App(directory, app.environ, app.options)
-
-
-@dataclass(frozen=True)
-class Flags:
-    """The flags of a run or a batch: `rows` are those of batch files, if there are several."""
-
-    values: dict[str, FlagValue]  # with lists and search ranges
-    user: Values
-    base: Values | None
-    rows: tuple[Values, ...]
-
-    @property
-    def is_batch(self) -> bool:
-        return len(self.rows) > 1 or is_batch(self.values)
-
-
-def read_flags(app: App, options: RunOptions, chosen: Chosen, nested: Nested | None = None) -> Flags:
-    """Read, edit and complete what was said about the flags. Raises GuildError for what they do not take."""
-    opdef, force = chosen.opdef, options.force_flags
-    typed = [arg for arg in options.flags if not arg.startswith("@")]
-    paths = [arg[1:] for arg in options.flags if arg.startswith("@")]
-    given = nested.given if nested is not None else {}
-    user = {
-        **read_given(opdef.flags, given, force=force, opname=opdef.name),
-        **read_typed(opdef.flags, typed, force=force, opname=opdef.name),
-    }
-    rows = _rows(app, paths, opdef, force)
-    base: Values | None = chosen.proto.map_attr("flags") if chosen.proto is not None else None
-    if len(rows) == 1:
-        base, rows = {**(base or {}), **rows[0]}, ()
-    values = settle(opdef.flags, user, base=base, force=force or bool(rows)).values
-    if options.edit_flags:
-        from guild.commands._edit import edit_flags
-
-        edited = edit_flags(values, opdef.name)
-        user = {**user, **{n: v for n, v in edited.items() if values.get(n) != v or n in user}}
-        values = settle(opdef.flags, user, base=base, force=force or bool(rows)).values
-    if opdef.requires and nested is None:
-        pinned = pin(opdef.requires, values, user, app.store.runs, allow_unfinished=options.is_staging)
-        base = {**(base or {}), **{n: v for n, v in pinned.items() if values.get(n) != v and n not in user}}
-        user = {n: pinned.get(n, v) for n, v in user.items()}
-        values = {**values, **pinned}
-    return Flags(values, user, base, rows)
-
-
-def _rows(app: App, paths: list[str], opdef: OpDef, force: bool) -> tuple[Values, ...]:
-    if not paths:
-        return ()
-    from guild.launch.batch_file import read_batch_files
-
-    return tuple(read_batch_files(paths, app.cwd, opdef.flags, force))
+from guild.ops.flags import Assignment
+from guild.ops.opdef import Dependency, OpDef, ResourceSource, Step
 
 
 def compile_job(app: App, options: RunOptions, chosen: Chosen, nested: Nested | None = None) -> Job:
@@ -190,15 +76,23 @@ def _single_job(app: App, options: RunOptions, chosen: Chosen, flags: Flags, nes
         debug_source=_debug_source(app, options),
         params=options.params(),
     )
-    spec = build(
-        opdef, Assignment(flags.values, dict(flags.user)), request, find_place(app.environ, str(app.cwd))
-    )
+    spec = build(opdef, Assignment(flags.values, dict(flags.user)), request, _place(app, opdef))
     within = (*nested.within, opdef.opspec) if nested is not None else (opdef.opspec,)
     parts = {
         step_part(index): step_job(app, options, opdef, step, flags.values, within)
         for index, step in enumerate(opdef.steps)
     }
     return Job(spec, _source(app, options, chosen), parts)
+
+
+def _place(app: App, opdef: OpDef) -> Place:
+    """The interpreters, with one that fits what the operation requires."""
+    place = find_place(app.environ, str(app.cwd))
+    if not opdef.python_requires:
+        return place
+    from guild.launch.interpreter import find_interpreter
+
+    return replace(place, python_exe=find_interpreter(opdef.python_requires, place.python_exe, app.environ))
 
 
 def _debug_source(app: App, options: RunOptions) -> str:
@@ -225,8 +119,8 @@ def step_job(
     app: App, options: RunOptions, opdef: OpDef, step: Step, values: Values, within: tuple[str, ...]
 ) -> Job:
     """A step of a workflow, made together with it, so that its code is as it is now."""
-    there = _there(app, Path(opdef.project_dir))
-    found = _step_op(there, opdef, step)
+    project = there(app, Path(opdef.project_dir))
+    found = _step_op(project, opdef, step)
     if found.opspec in within:
         chain = " -> ".join([*within, found.opspec])
         raise GuildError(f"step '{step.name}' of {opdef.name} leads back to where it came from: {chain}")
@@ -238,46 +132,19 @@ def step_job(
     nested = Nested(within, step_values(step, values))
     try:
         step_options = RunOptions(opspec=step.opspec, flags=flags, **own)
-        return compile_job(there, step_options, Chosen(found), nested)
+        return compile_job(project, step_options, Chosen(found), nested)
     except GuildError as e:
         raise GuildError(f"step '{step.name}' of {opdef.name}: {e.message}", e.hint, e.code) from None
 
 
-def _step_op(there: App, opdef: OpDef, step: Step) -> OpDef:
+def _step_op(project: App, opdef: OpDef, step: Step) -> OpDef:
     """The operation of a step: of the same model, if that has one of this name."""
     if opdef.opref.model and ":" not in step.opspec:
         try:
-            return resolve_op(there, f"{opdef.opref.model}:{step.opspec}")
+            return resolve_op(project, f"{opdef.opref.model}:{step.opspec}")
         except OperationNotFound:
             pass
-    return resolve_op(there, step.opspec)
-
-
-def project_source(app: App, opdef: OpDef, *, quiet: bool = False) -> Source:
-    """Which files of the project belong to the run, None for operations without source code."""
-    if opdef.sourcecode.disabled or not opdef.project_dir or app.environ.get("NO_SOURCECODE") == "1":
-        return None
-    root = Path(os.path.normpath(os.path.join(opdef.project_dir, opdef.sourcecode.root or "")))
-    if not root.is_dir():
-        raise GuildError(f"the source code directory '{root}' does not exist")
-    selection = select_source(
-        root,
-        opdef.sourcecode,
-        python=opdef.is_python,
-        exclude=_dependency_files(opdef, root),
-        avoid=[app.home.path],
-    )
-    if not quiet:
-        for text in selection.warnings:
-            warn(text)
-    return ProjectSource(root, selection)
-
-
-def _dependency_files(opdef: OpDef, root: Path) -> list[str]:
-    """Single files that the operation depends on: they get into the run by that, not as source code."""
-    sources = [(d, s) for d in opdef.requires for s in d.sources if s.kind in ("file", "config")]
-    paths = [os.path.normpath(os.path.join(d.location, s.target)) for d, s in sources]
-    return [os.path.relpath(path, root).replace(os.sep, "/") for path in paths]
+    return resolve_op(project, step.opspec)
 
 
 def _source(app: App, options: RunOptions, chosen: Chosen) -> Source:

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from guild.app import App
-from guild.commands._run_job import choose, compile_job
+from guild.commands._run_job import compile_job
+from guild.commands._run_op import choose
 from guild.commands._run_options import RunOptions, confirm, console, say
 from guild.commands._run_preview import note, preview, subject
 from guild.errors import GuildError

@@ -6,12 +6,13 @@ import click
 
 from guild.app import App
 from guild.base.text import table
-from guild.commands._run_job import Chosen, choose, compile_job, project_source, read_flags
+from guild.commands._run_job import compile_job
+from guild.commands._run_op import Chosen, choose, project_source, read_flags
 from guild.commands._run_options import RunOptions
 from guild.launch.job import ProjectSource
 from guild.launch.spec import RunSpec
 from guild.ops.flags import format_value
-from guild.ops.opdef import Choice, FlagDef, OpDef
+from guild.ops.opdef import FlagDef, OpDef
 
 
 def show(app: App, options: RunOptions) -> int:
@@ -23,7 +24,10 @@ def show(app: App, options: RunOptions) -> int:
     chosen = choose(app, options)
     opdef = chosen.opdef
     if options.help_op:
-        return _help_op(opdef)
+        from guild.commands._help_text import help_op
+
+        click.echo(help_op(opdef))
+        return 0
     if options.test_flags:
         return _test_flags(app, options, chosen)
     if options.test_sourcecode:
@@ -58,45 +62,6 @@ def print_env_of(app: App, spec: RunSpec) -> int:
     for name in sorted(added):
         click.echo(f"{name}={added[name]}")
     return 0
-
-
-def _help_op(opdef: OpDef) -> int:
-    click.echo(f"Usage: guild run [OPTIONS] {opdef.name} [FLAG]...\n")
-    if opdef.description:
-        click.echo(f"{opdef.description}\n")
-    click.echo("Use 'guild run --help' for a list of options.")
-    if opdef.flags:
-        click.echo("\nFlags:")
-        rows = [row for flag in opdef.flags for row in ((flag.name, _flag_help(flag)), *_choice_rows(flag))]
-        for line in table(rows, indent=2):
-            click.echo(line)
-    return 0
-
-
-def _flag_help(flag: FlagDef) -> str:
-    text = " ".join(flag.description.split())
-    notes = []
-    if flag.default is not None:
-        notes.append(f"(default is {format_value(flag.default)})")
-    elif flag.required:
-        notes.append("(required)")
-    elif flag.null_label:
-        notes.append(f"(default is {flag.null_label})")
-    if flag.choices and not any(c.description for c in flag.choices):
-        notes.append("choices: " + ", ".join(_choice_name(c) for c in flag.choices))
-    return " ".join([text, *notes]).strip()
-
-
-def _choice_name(choice: Choice) -> str:
-    return format_value(choice.alias if choice.alias is not None else choice.value)
-
-
-def _choice_rows(flag: FlagDef) -> list[tuple[str, str]]:
-    """A line for each choice, where any of them has a description."""
-    if not any(c.description for c in flag.choices):
-        return []
-    rows = [(_choice_name(c), " ".join(c.description.split())) for c in flag.choices]
-    return [("", line) for line in table(rows, indent=2)]
 
 
 def _test_flags(app: App, options: RunOptions, chosen: Chosen) -> int:

@@ -3,7 +3,7 @@
 import random
 
 from guild.app import App
-from guild.commands._run_job import Flags, project_source, resolve_op
+from guild.commands._run_op import Flags, project_source, resolve_op
 from guild.commands._run_options import RunOptions
 from guild.errors import GuildError
 from guild.launch.batch import Space, is_search

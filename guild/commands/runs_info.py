@@ -12,6 +12,8 @@ from guild.base import yamlio
 from guild.base.text import format_time, printable
 from guild.commands._runs_options import SETTINGS, RunsCommand, filter_options, one_chosen, take_filters
 from guild.commands._show import json_text, last_scalars, plain, start_time
+from guild.launch.recipe import upstream_of
+from guild.launch.upstream import Standing, standing
 from guild.runs import layout
 from guild.runs.attrs import attr_names
 from guild.runs.run import Run
@@ -108,8 +110,9 @@ def _waits(app: App, run: Run, status: RunStatus) -> dict[str, str]:
     """What keeps a staged or pending run from running, as far as that is known."""
     if status is RunStatus.STAGED:
         places = staged_places(app.store.runs())
-        if run.id in places:
-            return {"queue_place": f"{places.index(run.id) + 1} of {len(places)}"}
+        place = {"queue_place": f"{places.index(run.id) + 1} of {len(places)}"} if run.id in places else {}
+        to_come = [r for r in upstream_of(run) if standing(app.store.get(r)) is Standing.WAIT]
+        return {**place, **({"waits_for": ", ".join(to_come)} if to_come else {})}
     lease = run.claim_lease() if status is RunStatus.PENDING else None
     if lease is None:
         return {}

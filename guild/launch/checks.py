@@ -51,7 +51,8 @@ def _faults(run: Run, check: Check, project_dir: str, say: Callable[[str], None]
 def _matching(run: Run, pattern: str) -> list[str]:
     """The files below the run directory whose path fits; `*` does not stand for `/`."""
     wanted = os.path.normpath(pattern).split("/")
-    names = files_below(run.path)
+    skip = frozenset(() if wanted[0] == layout.GUILD_DIR else (layout.GUILD_DIR,))
+    names = files_below(run.path, skip)
     return [n for n in names if _fits(n.split("/"), wanted)]
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 
 from guild.errors import GuildError
-from guild.ops.flag_values import format_value, to_text
+from guild.ops.flag_values import encode_inline, format_value
 from guild.ops.opdef import FlagValue, Step
 
 _REFERENCE = re.compile(r"\$\{([^}]*)\}")
@@ -36,7 +36,12 @@ def filled(value: FlagValue, parent: Values, step: Step) -> FlagValue:
     if whole:
         found = _lookup(whole[1], parent, step)
         return format_value(found) if isinstance(found, str) else found
-    return _REFERENCE.sub(lambda match: to_text(_lookup(match[1], parent, step)), value)
+    return _REFERENCE.sub(lambda match: _inside(_lookup(match[1], parent, step)), value)
+
+
+def _inside(value: FlagValue) -> str:
+    """A value within a text: `true`, `null`, `0.1`; a text is itself."""
+    return value if isinstance(value, str) else encode_inline(value)
 
 
 def _lookup(name: str, parent: Values, step: Step) -> FlagValue:

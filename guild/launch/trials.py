@@ -117,7 +117,7 @@ class Runner:
             lease = lifecycle.new_lease(store, made, Doing.PREPARING)
             lifecycle.mark_new_pending(made, lease)
             # Before it is there: a run without a link would be made a second time.
-            self._link(link(made), made.id)
+            self.link(link(made), made.id)
             run = lifecycle.enter(store, made)
         finally:
             swap.remove(store, place)
@@ -145,7 +145,8 @@ class Runner:
             self.say(f"ERROR: [guild] {started.failure}")
         return started.exit_status
 
-    def _link(self, name: str, run_id: str) -> None:
+    def link(self, name: str, run_id: str) -> None:
+        """Link a run from the parent's directory. Raises OSError."""
         os.symlink(os.path.join("..", run_id), self.parent.path / name)
 
     def linked(self) -> dict[str, Run]:

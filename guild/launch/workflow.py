@@ -3,22 +3,25 @@
 The steps were made together with the workflow, so that they are what they were then.
 """
 
+import os
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from guild.errors import EXIT_CHECK_FAILED
 from guild.launch.checks import run_checks
 from guild.launch.job import Job, part_of, step_part
 from guild.launch.rejob import Changes, Values, rejob
 from guild.launch.spec import build
+from guild.launch.step_values import step_values
 from guild.launch.trials import Runner
 from guild.launch.upstream import pin
 from guild.ops.flags import Assignment, format_flags
+from guild.ops.guildfile_steps import option_words
 from guild.ops.opdef import OpDef, Step
+from guild.runs import layout
 from guild.runs.run import Run
-
-Fill = Callable[[OpDef, Values], Values]
+from guild.runs.status import RunStatus
 
 _SEPARATORS = re.compile(r"[\s:/\\]+")
 
@@ -32,51 +35,116 @@ def run_steps(runner: Runner, opdef: OpDef, compile_step: Compile) -> int:
 
     Raises GuildError for a step that cannot be made.
     """
-    values = runner.parent.map_attr("flags")
-    taken = set(runner.linked())
-    siblings: list[Run] = []
+    workflow = _Workflow(runner, opdef, compile_step, set(runner.linked()))
     for index, step in enumerate(opdef.steps):
         if runner.is_stopped:
             return 1
-        part = part_of(runner.parent, step_part(index))
-        fill = _pinner(runner, step, siblings)
-        if part is None:
-            job = _pinned(compile_step(step, values), fill)
-        else:
-            job = rejob(part, Changes(pin=fill), runner.place)
-        name = _link_name(step.name, taken)
-        runner.say(f"INFO: [guild] running {step.name}: {_line(step, job)}")
-        run, code = runner.execute(part, job, lambda made, name=name: name, lambda made: None)  # type: ignore[misc]
-        siblings.append(run)
+        code = workflow.run(index, step)
         if code != 0:
             return code & 0xFF or 1
-        if step.expect and not _passes(runner, run, step, opdef):
-            return EXIT_CHECK_FAILED
     return 0
 
 
-def _pinned(job: Job, fill: Fill) -> Job:
-    spec = job.spec
-    flags = Assignment(dict(fill(spec.opdef, spec.flags)), dict(spec.user_flags))
-    return replace(job, spec=build(spec.opdef, flags, spec.request, spec.place))
+@dataclass
+class _Workflow:
+    """`taken`: names of links in its directory; `siblings`: the runs that its steps have made."""
+
+    runner: Runner
+    opdef: OpDef
+    compile_step: Compile
+    taken: set[str]
+    siblings: list[Run] = field(default_factory=list)
+
+    def run(self, index: int, step: Step) -> int:
+        """Run a step and check it; 0 if all went well."""
+        part = part_of(self.runner.parent, step_part(index))
+        job = self._job(part, step)
+        self.runner.say(f"INFO: [guild] running {step.name}: {self._line(step, job)}")
+        if step.options.get("needed") and self._skips(step, job):
+            return 0
+        name = _link_name(step.name, self.taken)
+        run, code = self.runner.execute(part, job, lambda made: name, lambda made: None)
+        self._add(run, step, name)
+        if code != 0 or not step.expect:
+            return code
+        if job.batch is not None:
+            self.runner.say(f"INFO: [guild] skipping checks for {step.name}")
+            return 0
+        return 0 if self._passes(run, step) else EXIT_CHECK_FAILED
+
+    def _job(self, part: Run | None, step: Step) -> Job:
+        """The job of a step, with the runs that it depends on filled in."""
+
+        def fill(opdef: OpDef, values: Values) -> Values:
+            return pin(opdef.requires, values, {}, lambda: self._candidates(step), allow_unfinished=False)
+
+        if part is not None:
+            return rejob(part, Changes(pin=fill), self.runner.place)
+        job = self.compile_step(step, self._values())
+        spec = job.spec
+        flags = Assignment(dict(fill(spec.opdef, spec.flags)), dict(spec.user_flags))
+        return replace(job, spec=build(spec.opdef, flags, spec.request, spec.place))
+
+    def _values(self) -> Values:
+        return self.runner.parent.map_attr("flags")
+
+    def _candidates(self, step: Step) -> list[Run]:
+        """The runs that a step sees: those of this workflow, all if it says so."""
+        return list(self.siblings) if step.isolate_runs else self.runner.store.runs()
+
+    def _line(self, step: Step, job: Job) -> str:
+        """As Guild 0.9 logs it: the operation, its options, and the flags that it is given."""
+        values = {**job.spec.flags, **(job.batch.user if job.batch is not None else {})}
+        given = {name: values.get(name) for name in step_values(step, self._values())}
+        params = self.runner.parent.map_attr("run_params")
+        options = {name: params[name] for name in ("label", "tags") if params.get(name)}
+        options.update(step.options)
+        return " ".join(w for w in (step.opspec, *option_words(options), format_flags(given)) if w)
+
+    def _skips(self, step: Step, job: Job) -> bool:
+        """Whether a step that is only run if needed is not: another run is of the same operation and flags."""
+        same = [
+            run
+            for run in self._candidates(step)
+            if job.batch is None
+            and run.opref == job.spec.opdef.opref
+            and run.map_attr("flags") == dict(job.spec.flags)
+            and run.status() not in (RunStatus.PENDING, RunStatus.ERROR)
+        ]
+        if same:
+            ids = ", ".join(run.short_id for run in same)
+            self.runner.say(f"Skipping because the following runs match: {ids}")
+            self.siblings += [run for run in same if run not in self.siblings]
+        return bool(same)
+
+    def _add(self, run: Run, step: Step, name: str) -> None:
+        """Remember the runs of a step. A batch that went well is gone: its trials are linked in its place."""
+        made = _made_by(self.runner, run)
+        if not run.path.is_dir():
+            os.unlink(self.runner.parent.path / name)
+            self.taken.remove(name)
+            for each in made:
+                self.runner.link(_link_name(step.name, self.taken), each.id)
+        self.siblings += made
+
+    def _passes(self, run: Run, step: Step) -> bool:
+        runner = self.runner
+        passed, total = run_checks(run, step.expect, self.opdef.project_dir, runner.say)
+        runner.say(f"INFO: [guild] {passed} of {total} checks passed")
+        if passed < total:
+            runner.say(f"ERROR: [guild] {total - passed} check(s) failed - see above for details")
+            runner.say("guild: stopping because a check failed")
+        return passed == total
 
 
-def _pinner(runner: Runner, step: Step, siblings: list[Run]) -> Fill:
-    """Fills in the runs that a step depends on: of this workflow alone, unless the step says otherwise."""
-
-    def fill(opdef: OpDef, values: Values) -> Values:
-        def runs() -> list[Run]:
-            return list(siblings) if step.isolate_runs else runner.store.runs()
-
-        return pin(opdef.requires, values, {}, runs, allow_unfinished=False)
-
-    return fill
-
-
-def _line(step: Step, job: Job) -> str:
-    """As Guild 0.9 logs it: the operation and the flags that it is given."""
-    given = {n: v for n, v in job.spec.flags.items() if n in step.flags}
-    return " ".join(part for part in (step.opspec, format_flags(given)) if part)
+def _made_by(runner: Runner, run: Run) -> list[Run]:
+    """A run that is there, and those that it has made: the trials of a batch, the steps of a workflow."""
+    found = [run] if run.path.is_dir() else []
+    place = run if found else Run(runner.store.home.trash / run.id)
+    if any((place.guild_dir / name).is_dir() for name in (layout.PROTO, layout.STEPS)):
+        for each in replace(runner, parent=place).linked().values():
+            found += _made_by(runner, each)
+    return found
 
 
 def _link_name(name: str, taken: set[str]) -> str:
@@ -88,12 +156,3 @@ def _link_name(name: str, taken: set[str]) -> str:
         found = f"{plain}_{number}"
     taken.add(found)
     return found
-
-
-def _passes(runner: Runner, run: Run, step: Step, opdef: OpDef) -> bool:
-    passed, total = run_checks(run, step.expect, opdef.project_dir, runner.say)
-    runner.say(f"INFO: [guild] {passed} of {total} checks passed")
-    if passed < total:
-        runner.say(f"ERROR: [guild] {total - passed} check(s) failed - see above for details")
-        runner.say("guild: stopping because a check failed")
-    return passed == total

@@ -213,7 +213,6 @@ def dependency_flags(deps: Sequence[Dependency]) -> tuple[FlagDef, ...]:
         if name is None or name in found:
             continue
         alias = source.target if name == f"operation:{source.target}" else None
-        kind = "run" if source.kind == "operation" else "path"
-        text = source.help or f"{kind.capitalize()} for {source.uri}"
-        found[name] = FlagDef(name, description=text, alias=alias, arg_skip=True)
+        text = f"Run of {source.target} to use" if source.kind == "operation" else f"Path for {source.uri}"
+        found[name] = FlagDef(name, description=source.help or text, alias=alias, arg_skip=True)
     return tuple(found.values())

@@ -8,6 +8,7 @@ from typing import Any
 
 from guild.ops import coerce
 from guild.ops.coerce import Entry, Where
+from guild.ops.flag_values import format_value, is_function
 from guild.ops.opdef import Check, FlagValue, Step
 
 STEP_ATTRS = ("run", "name", "flags", "expect", "isolate-runs")
@@ -245,6 +246,18 @@ def _options(at: Entry) -> dict[str, Any]:
     return found
 
 
+def option_words(options: Mapping[str, Any]) -> list[str]:
+    """Options as they would be typed, sorted by name: `{"tags": ("a", "b")}` -> `--tag a --tag b`."""
+    words: list[str] = []
+    for option in sorted(_OPTIONS, key=lambda option: option.names[0]):
+        value = options.get(option.key)
+        if value is None or value is False or value == ():
+            continue
+        for each in value if option.many else (value,):
+            words += [option.names[0]] if option.read is None else [option.names[0], str(each)]
+    return words
+
+
 def _flags(at: Entry) -> Mapping[str, FlagValue]:
     value = at.data.get("flags")
     if isinstance(value, list) and all(isinstance(v, str) and _FLAG.match(v) for v in value):
@@ -252,7 +265,14 @@ def _flags(at: Entry) -> Mapping[str, FlagValue]:
     if isinstance(value, list):
         at.faults.add((*at.where, "flags"), f"expected NAME=VALUE texts, got {coerce.show(value)}")
         return {}
-    return at.get("flags", coerce.mapping, coerce.NO_MAP)
+    return {name: _as_typed(v) for name, v in at.get("flags", coerce.mapping, coerce.NO_MAP).items()}
+
+
+def _as_typed(value: Any) -> FlagValue:
+    """A value of a mapping: `'1'` is the text 1 there, which is typed with quotes. Search ranges, and texts
+    that the workflow's flags will be filled into, are what they look like."""
+    is_text = isinstance(value, str) and "${" not in value and not is_function(value)
+    return format_value(value) if is_text else value
 
 
 def _checks(at: Entry) -> tuple[Check, ...]:
