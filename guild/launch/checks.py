@@ -19,13 +19,13 @@ _SHOWN = 50  # lines of a difference
 def run_checks(
     run: Run, checks: Sequence[Check], project_dir: str, say: Callable[[str], None]
 ) -> tuple[int, int]:
-    """(checks passed, checks made). `say` gets a line for what is looked at, and for what is wrong."""
+    """(checks passed, checks made). `say` gets a line for what is looked at, and for the first fault of each."""
     passed = 0
     for check in checks:
-        faults = list(_faults(run, check, project_dir, say))
-        for fault in faults:
+        fault = next(_faults(run, check, project_dir, say), "")
+        if fault:
             say(f"ERROR: [guild] check failed: {fault}")
-        passed += not faults
+        passed += not fault
     return passed, len(checks)
 
 

@@ -102,7 +102,7 @@ class _Workflow:
         return " ".join(w for w in (step.opspec, *option_words(options), format_flags(given)) if w)
 
     def _skips(self, step: Step, job: Job) -> bool:
-        """Whether a step that is only run if needed is not: another run is of the same operation and flags."""
+        """Whether a step is not needed: there is a run of the same operation with the same flags."""
         same = [
             run
             for run in self._candidates(step)
@@ -114,7 +114,8 @@ class _Workflow:
         if same:
             ids = ", ".join(run.short_id for run in same)
             self.runner.say(f"Skipping because the following runs match: {ids}")
-            self.siblings += [run for run in same if run not in self.siblings]
+            known = {run.id for run in self.siblings}
+            self.siblings += [run for run in same if run.id not in known]
         return bool(same)
 
     def _add(self, run: Run, step: Step, name: str) -> None:
@@ -142,7 +143,8 @@ def _made_by(runner: Runner, run: Run) -> list[Run]:
     found = [run] if run.path.is_dir() else []
     place = run if found else Run(runner.store.home.trash / run.id)
     if any((place.guild_dir / name).is_dir() for name in (layout.PROTO, layout.STEPS)):
-        for each in replace(runner, parent=place).linked().values():
+        linked = replace(runner, parent=place).linked().values()
+        for each in sorted(linked, key=lambda run: (run.timestamp or 0, run.id)):
             found += _made_by(runner, each)
     return found
 
