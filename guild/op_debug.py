@@ -31,6 +31,8 @@ def prepare(path: str, code: Any, namespace: dict[str, Any]) -> bool:
 
 
 def _debugger(pdb: Any) -> Any:
+    import bdb
+
     class Debugger(pdb.Pdb):  # type: ignore[misc]
         """Runs up to the first breakpoint without stopping at the first line."""
 
@@ -42,6 +44,8 @@ def _debugger(pdb: Any) -> Any:
             sys.settrace(self.trace_dispatch)
             try:
                 exec(code, namespace)
+            except bdb.BdbQuit:
+                sys.exit(1)
             finally:
                 self.quitting = True
                 sys.settrace(None)
@@ -67,29 +71,36 @@ def _debugger(pdb: Any) -> Any:
 def _set_break(debugger: Any, place: str, path: str, namespace: dict[str, Any]) -> None:
     """`LINE` of the script, `FILE:LINE`, or the name of a function of the script or of `module.function`."""
     name, _, line = place.rpartition(":")
+    found: tuple[str, int]
     if line.isdigit():
         source = _source(name, path) if name else path
+        if source is None:
+            _say("cannot set a breakpoint at %s: there is no file %s" % (place, name))
+            return
         number = _line_with_code(source, int(line))
         if number is None:
             _say("no code at or below line %s of %s" % (line, source))
-        else:
-            debugger.set_break(source, number)
-        return
-    found = _function_line(path, place)
-    if found is None:
-        _say("cannot set a breakpoint at %s: it is neither a line nor a function" % place)
+            return
+        found = (source, number)
     else:
-        debugger.set_break(*found)
+        function = _function_line(path, place)
+        if function is None:
+            _say("cannot set a breakpoint at %s: it is neither a line nor a function" % place)
+            return
+        found = function
+    fault = debugger.set_break(*found)
+    if fault:
+        _say("cannot set a breakpoint at %s: %s" % (place, fault))
 
 
-def _source(name: str, path: str) -> str:
-    """A file of the source code: beside the script, in the current directory, or with `.py` left out."""
-    for directory in (os.path.dirname(path), os.getcwd()):
-        for candidate in (name, name + ".py"):
+def _source(name: str, path: str) -> str | None:
+    """A file of the source code: beside the script, or where modules are looked up; `.py` may be left out."""
+    for directory in (os.path.dirname(path), *sys.path, os.getcwd()):
+        for candidate in (name, name + ".py", os.path.join(name, "__init__.py")):
             full = os.path.join(directory, candidate)
             if os.path.isfile(full):
                 return os.path.abspath(full)
-    return os.path.abspath(name)
+    return None
 
 
 def _tree(source: str) -> Any:
@@ -118,8 +129,8 @@ def _function_line(path: str, place: str) -> tuple[str, int] | None:
     parts = place.split(".")
     for at in range(len(parts)):
         source = path if at == 0 else _source(os.path.join(*parts[:at]), path)
-        line = _find_function(_tree(source), parts[at:]) if os.path.isfile(source) else None
-        if line is not None:
+        line = _find_function(_tree(source), parts[at:]) if source is not None else None
+        if source is not None and line is not None:
             return source, line
     return None
 
@@ -131,7 +142,7 @@ def _find_function(tree: Any, names: list[str]) -> int | None:
     node: Any = None
     for name in names:
         kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-        node = next((n for n in body if isinstance(n, kinds) and n.name == name), None)
+        node = next((n for n in _statements(body) if isinstance(n, kinds) and n.name == name), None)
         if node is None:
             return None
         body = node.body
@@ -139,6 +150,21 @@ def _find_function(tree: Any, names: list[str]) -> int | None:
         return None
     first = body[1] if len(body) > 1 and ast.get_docstring(node) is not None else body[0]
     return int(first.lineno)
+
+
+def _statements(body: Any) -> Any:
+    """Statements, with those of `if`, `try`, `with` and loops among them."""
+    import ast
+
+    for node in body:
+        yield node
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            for block in ("body", "orelse", "finalbody"):
+                for each in _statements(getattr(node, block, ())):
+                    yield each
+            for handler in getattr(node, "handlers", ()):
+                for each in _statements(handler.body):
+                    yield each
 
 
 def _break_on_error() -> None:

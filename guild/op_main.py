@@ -24,7 +24,10 @@ _WORDS = {
     "off": False, "Off": False, "OFF": False,
     ".inf": float("inf"), "-.inf": float("-inf"), ".nan": float("nan"),
 }  # fmt: skip
-_RUNPY = getattr(sys.modules.get("runpy"), "__file__", "")
+_OWN_FILES = (
+    *(__file__, os.path.join(os.path.dirname(__file__), "op_debug.py")),
+    *("<frozen runpy>", getattr(sys.modules.get("runpy"), "__file__", "")),
+)
 # Patterns as texts: `re` is loaded where a value is decoded, so not for a script that takes arguments.
 _INT = r"(0|-?[1-9][0-9]*)\Z"
 _FLOAT = r"-?[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?\Z"
@@ -251,7 +254,7 @@ def _hide_own_frames() -> None:
     shown: Any = sys.excepthook
 
     def hook(kind: Any, error: Any, trace: Any) -> None:
-        while trace is not None and trace.tb_frame.f_code.co_filename in (__file__, "<frozen runpy>", _RUNPY):
+        while trace is not None and trace.tb_frame.f_code.co_filename in _OWN_FILES:
             trace = trace.tb_next
         shown(kind, error.with_traceback(trace), trace)
 

@@ -30,8 +30,8 @@ def run_again(app: App, options: RunOptions) -> int:
     changes = _changes(app, options, run)
     job = rejob(run, changes, find_place(app.environ, str(app.cwd)))
     refuse_batch(job)
-    if not options.restage:
-        again.refuse_in_place(job, changes)
+    if not options.restage and (options.stage or run.status() is not RunStatus.STAGED):
+        again.refuse_in_place(run, job, changes)
     if options.print_cmd or options.print_env:
         from guild.commands._run_show import print_env_of, print_spec
 

@@ -15,7 +15,7 @@ from guild.launch import recipe
 from guild.launch.job import Console, Job
 from guild.launch.prepare import comment, describe, in_staging, prepare, write_env
 from guild.launch.rejob import Changes
-from guild.launch.spec import RunSpec
+from guild.launch.spec import RunSpec, dependency_flag_names
 from guild.launch.supervise import read_env
 from guild.runs import attrs, lifecycle, swap
 from guild.runs.run import Run
@@ -91,8 +91,15 @@ def clean_up(store: RunStore, restage: Restage, doomed: Path | None) -> None:
             attrs.write_attr(old.guild_dir, "id", restage.trash_id)
 
 
-def refuse_in_place(job: Job, changes: Changes) -> None:
-    """Raises GuildError for changes that cannot be made in the directory of the run itself."""
+def refuse_in_place(run: Run, job: Job, changes: Changes) -> None:
+    """Raises GuildError for changes that cannot be made in the directory of an ended run itself."""
+    old = run.map_attr("flags")
+    for name in dependency_flag_names(job.spec.opdef) if changes.flags else ():
+        if job.spec.flags.get(name) != old.get(name) and run.map_attr("deps"):
+            raise GuildError(
+                f"{name}: the run has the files of what it depends on already",
+                "Use --restage RUN to make it anew with others.",
+            )
     if job.parts and (changes.flags or changes.opdef is not None):
         raise GuildError(
             f"{job.name} has runs of its own, which were made with its flags",

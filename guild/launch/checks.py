@@ -66,7 +66,7 @@ def _fits(parts: list[str], wanted: list[str]) -> bool:
 
 def _text(path: Path) -> str | None:
     try:
-        return files.read_regular(path, _LIMIT).decode("utf-8", "replace")
+        return files.read_regular(path, _LIMIT).decode("utf-8", "surrogateescape")
     except OSError:
         return None
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from guild.base import files
 from guild.errors import DependencyError, GuildError
-from guild.launch.dependency_sources import Item, Resolver, find_items
+from guild.launch.dependency_sources import Item, Resolver, fill_config, find_items
 from guild.ops.opdef import Dependency, FlagValue, ResourceSource
 from guild.runs import attrs, layout
 from guild.runs.manifest import DEPENDENCY, ManifestEntry, append_manifest, read_manifest
@@ -198,13 +198,15 @@ def _reused(
     r: Resolver, dep: Dependency, source: ResourceSource, found: Resolution, reuse: Run | None
 ) -> bool:
     """Take a file from the run that this one is made from, if it is what was put there; whether it was."""
-    if reuse is None or source.kind not in ("file", "url") or source.always_resolve:
+    kinds = ("file", "url", "config")
+    if reuse is None or source.kind not in kinds or (source.always_resolve and source.kind != "config"):
         return False
     there = reuse.map_attr("deps").get(dep.name)
     old = there.get(source.resolved_name) if isinstance(there, dict) else None
     if not isinstance(old, dict) or not _same(old.get("config"), r.config(source)):
         return False
-    entries = [e for e in read_manifest(reuse.guild_dir / layout.MANIFEST) if _is_from(e, source)]
+    listed = read_manifest(reuse.guild_dir / layout.MANIFEST)
+    entries = list({e.path: e for e in listed if _is_from(e, source)}.values())
     fresh = not os.path.lexists(reuse.guild_dir / layout.OUTPUT)  # it has not been executed
     if not entries or not all(_is_untouched(reuse, e, fresh) for e in entries):
         return False
@@ -212,7 +214,11 @@ def _reused(
     made.mkdir()
     for number, entry in enumerate(entries):
         place, origin = made / f"copy-{number}", reuse.path / entry.path
-        if origin.is_symlink():
+        if source.kind == "config":
+            # With the flags as they are now; the project's file may be another one by now.
+            place.write_bytes(fill_config(r, source, origin))
+            entry = _entry(entry.path, place, entry.source, ())
+        elif origin.is_symlink():
             os.symlink(os.path.relpath(os.path.realpath(origin), (r.final / entry.path).parent), place)
         else:
             copy_into(r, origin, place)

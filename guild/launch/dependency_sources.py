@@ -188,14 +188,19 @@ def _module(r: Resolver, dep: Dependency, source: ResourceSource, made: Path) ->
 
 
 def _config(r: Resolver, dep: Dependency, source: ResourceSource, made: Path) -> list[Item]:
-    from guild.launch.config_file import fill_in
-
     path = _existing(Path(os.path.expanduser(str(r.config(source) or source.target))), Path(dep.location))
-    flags = {n: v for n, v in r.flags.items() if n != source.config_flag and not n.startswith("operation:")}
     name = path.name.removesuffix(".in")
     target = made / name
-    target.write_bytes(fill_in(path, flags, source.params, r.flag_defs))
+    target.write_bytes(fill_config(r, source, path))
     return [Item(target, name, source.uri)]
+
+
+def fill_config(r: Resolver, source: ResourceSource, path: Path) -> bytes:
+    """The content of a config file with the run's flags. Raises GuildError, OSError."""
+    from guild.launch.config_file import fill_in
+
+    flags = {n: v for n, v in r.flags.items() if n != source.config_flag and not n.startswith("operation:")}
+    return fill_in(path, flags, source.params, r.flag_defs)
 
 
 def _operation(r: Resolver, dep: Dependency, source: ResourceSource, made: Path) -> list[Item]:

@@ -49,7 +49,7 @@ def resolve_rest(store: RunStore, run: Run, made: Recipe, console: Console) -> "
     flags = run.map_attr("flags")
     force = made.force_deps
     resolver = _resolver(store, run, made.opdef, flags, run.path, console, force, staging=False)
-    return dependencies.resolve(resolver, made.opdef.requires)
+    return dependencies.resolve(resolver, made.opdef.requires, run)
 
 
 def install(run: Run, found: "Resolution | None", console: Console) -> None:
