@@ -31,12 +31,13 @@ from guild.runs.scalars import read_scalars
 
 @dataclass(frozen=True)
 class Trial:
-    """A trial that was run. `exit_status` is 0 for one that went well, negative for one that was ended."""
+    """A trial. `exit_status` is 0 for one that went well, negative for one that was ended, None for one that
+    has not ended, or was only staged."""
 
     id: str
     path: Path
     flags: Mapping[str, Any]
-    exit_status: int
+    exit_status: int | None
 
     @cached_property
     def scalars(self) -> Mapping[str, float]:
@@ -87,13 +88,18 @@ class Batch:
         return [_trial(run) for run in runs]
 
     def run_trial(self, flags: Mapping[str, Any]) -> Trial:
-        """Run the operation with these values over `flags`, and wait for its end.
+        """Run the operation with these values over `flags`, and wait for its end. With `--stage-trials`, which
+        an operation may have that says `can-stage-trials: yes`, it is staged instead.
 
         Raises GuildError for values that the operation does not take, SystemExit where the batch is stopped.
         """
         if self._runner.is_stopped:
             raise SystemExit(1)
         values = settle(self._mould.opdef.flags, {**self._flags, **flags}).values
+        if self._plan.stage_trials:
+            job = self._mould.job_of(values, self._count)
+            self._count += 1
+            return _trial(self._runner.stage(self._mould.proto, job))
         run, code = new_trial(self._runner, self._mould, values, self._count)
         self._count += 1
         if self._runner.is_stopped:
@@ -102,8 +108,7 @@ class Batch:
 
 
 def _trial(run: Run) -> Trial:
-    code = run.exit_status()
-    return Trial(run.id, run.path, run.map_attr("flags"), 1 if code is None else code)
+    return Trial(run.id, run.path, run.map_attr("flags"), run.exit_status())
 
 
 def batch_run() -> Batch:

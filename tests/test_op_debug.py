@@ -1,6 +1,7 @@
 """`--break` and `--break-on-error`: real jobs under the debugger, at a terminal and with their answers piped."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -55,9 +56,8 @@ def debug(p: Project, options: str, input: str) -> Outcome:
 
 def stops(outcome: Outcome) -> list[tuple[str, int]]:
     """Where the debugger stopped: (file, line)."""
-    lines = [line for line in outcome.out.splitlines() if line.lstrip("(Pdb) ").startswith("> /")]
-    places = [line.lstrip("(Pdb) ")[2:].partition("(") for line in lines]
-    return [(os.path.basename(path), int(rest.partition(")")[0])) for path, _, rest in places]
+    places = re.findall(r"^(?:\(Pdb\) )*> (/.*)\((\d+)\)", outcome.out, re.MULTILINE)
+    return [(os.path.basename(path), int(line)) for path, line in places]
 
 
 @pytest.mark.parametrize(
@@ -79,11 +79,11 @@ def test_a_job_stops_at_a_line_or_a_function(train: Project, place: str, stop: t
     done = debug(train, f"x=5 --break {place}", "c\n" * 9)
     assert done.code == 0, done
     assert stops(done)[0] == stop
-    assert "sum 7 4\nfit True\n" in done.out
+    assert done.out.endswith("fit True\n")
 
 
 def test_the_user_sees_flags_and_local_variables_and_may_change_them(train: Project) -> None:
-    done = debug(train, "x=5 --break helper", "p (n, x, name)\nn = 100\nc\np n\nc\np n\nc\n")
+    done = debug(train, "x=5 --break helper", "p (n, x, name)\n!n = 100\nc\np n\nc\np n\nc\n")
     assert stops(done) == [("train.py", 12)] * 3
     assert "(0, 5, 'a')" in done.out
     assert "sum 7 4" in done.out
@@ -97,7 +97,7 @@ def test_a_breakpoint_in_a_loop_is_hit_in_every_round(train: Project) -> None:
 
 def test_several_breakpoints_are_hit_in_the_order_of_the_program(train: Project) -> None:
     done = debug(train, "--break Net.fit --break lib.model.size --break 24", "c\nc\nc\n")
-    assert stops(done) == [("model.py", 2), ("train.py", 24), ("train.py", 18)]
+    assert stops(done) == [("train.py", 24), ("model.py", 2), ("train.py", 18)]
 
 
 def test_the_user_steps_and_returns(train: Project) -> None:

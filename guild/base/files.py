@@ -175,6 +175,10 @@ def sha1_file(path: Path) -> str:
     return _digest(path, "sha1")
 
 
+def sha256_file(path: Path) -> str:
+    return _digest(path, "sha256")
+
+
 def md5_bytes(data: bytes) -> str:
     import hashlib
 

@@ -35,7 +35,7 @@ def run_new(app: App, options: RunOptions) -> int:
     verb = "stage trials for" if options.stage_trials else "stage" if staging else "run"
     if not confirm(verb, subject(job) + note(job), preview(job), options):
         return 0
-    if options.stage_trials:
+    if options.stage_trials and job.batch is not None and job.batch.trials:
         from guild.commands._run_batch import stage_trials
 
         return stage_trials(app, options, job)
@@ -64,10 +64,10 @@ def _require_trials(job: Job) -> None:
         raise GuildError(
             f"cannot stage trials of {job.name}: it makes one run", "Give a flag several values: x=[1,2]"
         )
-    if not job.batch.trials:
+    if not job.batch.trials and not job.spec.opdef.can_stage_trials:
         raise GuildError(
             f"operation '{job.spec.opdef.name}' does not support --stage-trials",
-            "It chooses each trial by the results of those before.",
+            "An operation that does, and not by the results of earlier trials, says 'can-stage-trials: yes'.",
         )
 
 

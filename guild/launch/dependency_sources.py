@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from guild.base import files
 from guild.errors import GuildError
 from guild.launch.upstream import Standing, is_of, standing
 from guild.ops.opdef import Dependency, FlagDef, FlagValue, ResourceSource
@@ -123,16 +124,9 @@ def _kept_path(text: str, path: Path) -> str:
 
 
 def _check_digest(path: Path, sha256: str) -> None:
-    import hashlib
-
-    from guild.base import files
-
-    digest = hashlib.sha256()
-    with open(path, "rb") as f:
-        for chunk in files.iter_chunks(f.fileno()):
-            digest.update(chunk)
-    if digest.hexdigest() != sha256:
-        raise GuildError(f"'{path}' has the sha256 {digest.hexdigest()}, not {sha256}")
+    digest = files.sha256_file(path)
+    if digest != sha256:
+        raise GuildError(f"'{path}' has the sha256 {digest}, not {sha256}")
 
 
 def _post_process(source: ResourceSource, directory: Path) -> None:

@@ -123,15 +123,10 @@ def _check(url: str, path: Path, sha256: str) -> None:
     """Raises GuildError, and removes the file, if its digest is not the expected one."""
     if not sha256:
         return
-    import hashlib
-
-    digest = hashlib.sha256()
-    with open(path, "rb") as f:
-        for chunk in files.iter_chunks(f.fileno()):
-            digest.update(chunk)
-    if digest.hexdigest() != sha256.lower():
+    digest = files.sha256_file(path)
+    if digest != sha256.lower():
         files.remove_file(path)
         raise GuildError(
-            f"'{url}' is not what was expected: its sha256 is {digest.hexdigest()}, not {sha256.lower()}",
+            f"'{url}' is not what was expected: its sha256 is {digest}, not {sha256.lower()}",
             "If the new one is right, correct 'sha256' in the guildfile.",
         )

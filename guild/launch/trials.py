@@ -12,10 +12,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from guild.base import files
 from guild.errors import GuildError
+from guild.launch import environ as env_rules
 from guild.launch import process, recipe, supervise
 from guild.launch.batch import describe
-from guild.launch.job import BatchPlan, Job, Snapshot, part_of
+from guild.launch.job import BatchPlan, Console, Job, Snapshot, part_of
 from guild.launch.label import render_label
 from guild.launch.prepare import in_staging, prepare
 from guild.launch.rejob import Changes, plan_of_proto, rejob
@@ -123,6 +125,30 @@ class Runner:
             swap.remove(store, place)
         say(run)
         return run, self._start(run, lease)
+
+    def stage(self, part: Run, job: Job) -> Run:
+        """Make a new run like `part`, and stage it. Raises GuildError, OSError."""
+        store, place = self.store, in_staging(self.store)
+        warn = Console(warn=lambda text: self.say(f"WARNING: {text}"))
+        try:
+            made = prepare(
+                store,
+                job,
+                env_rules.without_run(self.environ),
+                place=place,
+                run_id=place.name,
+                run_dir=store.home.runs / place.name,
+                staged=True,
+                extra=carried(part),
+                resolve=warn,
+            )
+            lifecycle.mark_new_staged(made)
+            files.sync_tree(place)
+            self.link(made.id, made.id)
+            with lifecycle.locked(store) as held:
+                return lifecycle.stage(held, made)
+        finally:
+            swap.remove(store, place)
 
     def execute_again(self, run: Run) -> int:
         """Execute a run of ours that has ended once more, in place. Raises RunChanged if it has not."""

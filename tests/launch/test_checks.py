@@ -45,9 +45,7 @@ def test_patterns_are_looked_for_in_the_output_line_by_line(expect: Expect) -> N
     )  # fmt: skip
     passed, said = expect(output="accuracy")
     assert not passed
-    assert said[1:] == [
-        f"ERROR: [guild] check failed: could not find pattern 'accuracy' in run {ID} output"
-    ]
+    assert said[1:] == [f"ERROR: [guild] check failed: could not find pattern 'accuracy' in run {ID} output"]
 
 
 def test_a_run_without_output_holds_no_pattern(expect: Expect, run: Run) -> None:
