@@ -1,4 +1,4 @@
-"""`--break` and `--break-on-error`: real jobs under the debugger, at a terminal and with their answers piped."""
+"""`--break` and `--break-on-error`: real jobs in the debugger, at a terminal and with their answers piped."""
 
 import os
 import re

@@ -19,7 +19,7 @@ _SHOWN = 50  # lines of a difference
 def run_checks(
     run: Run, checks: Sequence[Check], project_dir: str, say: Callable[[str], None]
 ) -> tuple[int, int]:
-    """(checks passed, checks made). `say` gets a line for what is looked at, and for the first fault of each."""
+    """(checks passed, checks made). `say` gets a line for all that is looked at and each fault."""
     passed = 0
     for check in checks:
         fault = next(_faults(run, check, project_dir, say), "")
