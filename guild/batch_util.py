@@ -88,8 +88,8 @@ class Batch:
         return [_trial(run) for run in runs]
 
     def run_trial(self, flags: Mapping[str, Any]) -> Trial:
-        """Run the operation with these values over `flags`, and wait for its end. With `--stage-trials`, which
-        an operation may have that says `can-stage-trials: yes`, it is staged instead.
+        """Run the operation with these values over `flags`, and wait for its end. It is staged instead
+        with `--stage-trials`, which an operation takes that says `can-stage-trials: yes`.
 
         Raises GuildError for values that the operation does not take, SystemExit where the batch is stopped.
         """

@@ -29,6 +29,8 @@ class SummaryWriter:
     The file is made at the first scalar. Raises OSError where it cannot be written.
     """
 
+    _fd: int | None = None
+
     def __init__(self, logdir: str | os.PathLike[str] | None = None, **ignored: Any) -> None:
         """Further arguments, as other writers have them, are taken and have no effect."""
         global _count
@@ -38,16 +40,17 @@ class SummaryWriter:
         stem = "events.out.tfevents.%010d.%s.%d" % (time.time(), socket.gethostname(), os.getpid())
         # Beside the file that Guild itself makes of the run's output.
         self._path = os.path.join(self.logdir, "%s.s%d" % (stem, _count))
-        self._file: Any = None
 
     def add_scalar(self, tag: str, value: float, step: int | None = None, **ignored: Any) -> None:
         """Record a value; `step` counts the steps of the training (0 where it is not said)."""
-        if self._file is None:
-            os.makedirs(self.logdir, exist_ok=True)
-            self._file = open(self._path, "ab", buffering=0)  # noqa: SIM115
-            self._file.write(tfrecord.first_record())
         number = ignored.get("global_step") if step is None else step
-        self._file.write(tfrecord.scalar_record(str(tag), float(value), int(number or 0)))
+        record = tfrecord.scalar_record(str(tag), float(value), int(number or 0))
+        if self._fd is None:
+            os.makedirs(self.logdir, exist_ok=True)
+            self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+            if os.fstat(self._fd).st_size == 0:
+                record = tfrecord.first_record() + record
+        os.write(self._fd, record)
 
     def add_scalars(self, values: dict[str, float], step: int | None = None) -> None:
         """Record several values of one step, by their tags."""
@@ -58,9 +61,13 @@ class SummaryWriter:
         """What was added is in the file already; this is for those who ask."""
 
     def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        """Close the file. A scalar that is added later opens it again."""
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            os.close(fd)
+
+    def __del__(self) -> None:
+        self.close()
 
     def __enter__(self) -> SummaryWriter:
         return self

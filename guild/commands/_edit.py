@@ -17,12 +17,13 @@ def edit_flags(values: Mapping[str, Any], name: str) -> dict[str, Any]:
     Raises GuildError where no editor can be started, and where the user leaves all blank.
     """
     text = f"# Flags for {name}\n{yamlio.encode(dict(values)).decode('utf-8', 'surrogateescape')}"
+    fault = ""
     while True:
-        edited = _edit(text)
-        if edited is None:
+        edited = _edit(f"{fault}{text}")
+        if edited is None and not fault:
             return dict(values)  # left without a change
-        kept = _without_faults(edited)
-        if not kept.strip():
+        kept = _without_faults(text if edited is None else edited)
+        if all(not line.strip() or line.startswith("#") for line in kept.splitlines()):
             raise GuildError("the flags were left empty, so nothing is run")
         try:
             found = yamlio.load(kept)
@@ -31,7 +32,7 @@ def edit_flags(values: Mapping[str, Any], name: str) -> dict[str, Any]:
             return found
         except ValueError as e:
             line = getattr(e, "line", 0)
-            text = f"{_FAULT}{f'line {line}: ' if line else ''}{e}\n{kept}"
+            fault, text = f"{_FAULT}{f'line {line}: ' if line else ''}{e}\n", kept
             if not click.confirm(
                 f"These flags cannot be read: {e}. Edit them again?", default=True, err=True
             ):

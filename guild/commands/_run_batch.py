@@ -16,6 +16,7 @@ from guild.commands._run_options import RunOptions, console, say
 from guild.errors import GuildError
 from guild.launch.job import BatchPlan, Console, Job
 from guild.launch.machine import find_place
+from guild.launch.needed import skipping
 from guild.launch.prepare import in_staging, prepare
 from guild.launch.trials import Mould, carried
 from guild.ops.flags import format_value
@@ -50,7 +51,7 @@ def stage_trials(app: App, options: RunOptions, job: Job) -> int:
                     bar.staged(run, job.parts[layout.PROTO].name)
     finally:
         swap.remove(app.store, place)
-    count = len(plan.trials)
+    count = bar.count
     say(f"{count} trial{'' if count == 1 else 's'} of {job.parts[layout.PROTO].name} staged", options)
     say("To start them one after the other, use 'guild run queue'", options)
     return 0
@@ -62,6 +63,9 @@ def _stage_some(app: App, mould: Mould, indexes: range, quiet: Console) -> Itera
     sync = app.environ.get("GUILD_NO_SYNC") != "1"
     try:
         for index in indexes:
+            if same := mould.is_met(store, mould.plan.trials[index], index):
+                quiet.warn(f"{skipping(same)} ({mould.shown(mould.plan.trials[index])})")
+                continue
             place = in_staging(store)
             run_dir = store.home.runs / place.name
             trial = prepare(
@@ -93,6 +97,7 @@ class _Bar:
 
     def __init__(self, count: int, options: RunOptions) -> None:
         self._options = options
+        self.count = 0
         self._bar: Any = None
         if sys.stderr.isatty() and not options.quiet:
             self._bar = click.progressbar(length=count, label="Staging trials", file=sys.stderr)
@@ -103,6 +108,7 @@ class _Bar:
         return self
 
     def staged(self, run: Run, name: str) -> None:
+        self.count += 1
         if self._bar is not None:
             self._bar.update(1)
         elif not self._options.quiet:

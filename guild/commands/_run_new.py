@@ -13,12 +13,11 @@ from guild.commands._run_options import RunOptions, confirm, console, say
 from guild.commands._run_preview import note, preview, subject
 from guild.errors import GuildError
 from guild.launch.job import Job
+from guild.launch.needed import same_runs, skipping
 from guild.launch.prepare import in_staging, prepare
-from guild.launch.spec import RunSpec
 from guild.runs import lifecycle, swap
 from guild.runs.lease import Doing
 from guild.runs.run import Run
-from guild.runs.status import RunStatus
 
 
 def run_new(app: App, options: RunOptions) -> int:
@@ -28,8 +27,8 @@ def run_new(app: App, options: RunOptions) -> int:
     job = compile_job(app, options, chosen)
     if options.stage_trials:
         _require_trials(job)
-    if options.needed and (same := _same_run(app, job.spec)):
-        say(f"Skipping because the following runs match: {', '.join(r.short_id for r in same)}", options)
+    if options.needed and job.batch is None and (same := same_runs(app.store, job.spec)):
+        say(skipping(same), options)
         return 0
     staging = options.stage or options.stage_dir is not None
     verb = "stage trials for" if options.stage_trials else "stage" if staging else "run"
@@ -69,17 +68,6 @@ def _require_trials(job: Job) -> None:
             f"operation '{job.spec.opdef.name}' does not support --stage-trials",
             "An operation that does, and not by the results of earlier trials, says 'can-stage-trials: yes'.",
         )
-
-
-def _same_run(app: App, spec: RunSpec) -> list[Run]:
-    """Runs of the same operation with the same flags that are neither pending nor failed."""
-    return [
-        run
-        for run in app.store.runs()
-        if run.opref == spec.opdef.opref
-        and run.map_attr("flags") == dict(spec.flags)
-        and run.status() not in (RunStatus.PENDING, RunStatus.ERROR)
-    ]
 
 
 def _prepare(

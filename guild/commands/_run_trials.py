@@ -30,6 +30,7 @@ def batch_job(app: App, options: RunOptions, inner: Job, flags: Flags) -> Job:
         max_trials=limit,
         seed=seed,
         fail_on_trial_error=options.fail_on_trial_error,
+        needed=options.needed,
         stage_trials=options.stage_trials,
     )
     if batch_ops.is_built_in(by):

@@ -42,6 +42,7 @@ class BatchPlan:
     max_trials: int | None = None
     seed: int = 0
     fail_on_trial_error: bool = False
+    needed: bool = False  # trials of which there is a run already are left out
     stage_trials: bool = False  # an optimizer of the project is to stage its trials
 
     def seed_of(self, index: int) -> int:

@@ -19,6 +19,7 @@ from guild.launch import process, recipe, supervise
 from guild.launch.batch import describe
 from guild.launch.job import BatchPlan, Console, Job, Snapshot, part_of
 from guild.launch.label import render_label
+from guild.launch.needed import same_runs, skipping
 from guild.launch.prepare import in_staging, prepare
 from guild.launch.rejob import Changes, plan_of_proto, rejob
 from guild.launch.spec import Place, build
@@ -38,7 +39,7 @@ class Mould:
     """Makes the jobs of a batch's trials from its prototype, which is read once."""
 
     def __init__(self, proto: Run, plan: BatchPlan, place: Place) -> None:
-        self.proto, self._plan, self._place = proto, plan, place
+        self.proto, self.plan, self._place = proto, plan, place
         first = rejob(proto, Changes(), place)
         self._first = first.spec
         self._has_parts = bool(first.parts)
@@ -49,11 +50,11 @@ class Mould:
 
     def job(self, index: int) -> Job:
         """The job of the trial of this number. Raises GuildError."""
-        return self.job_of(self._plan.trials[index], index)
+        return self.job_of(self.plan.trials[index], index)
 
     def job_of(self, values: Mapping[str, Any], index: int) -> Job:
         """The same for values that the plan does not have. Raises GuildError."""
-        seed = self._plan.seed_of(index)
+        seed = self.plan.seed_of(index)
         if self._has_parts:
             return rejob(self.proto, Changes(values=values, random_seed=seed), self._place)
         first = self._first
@@ -62,6 +63,10 @@ class Mould:
         if self._own_label is not None:
             spec = replace(spec, label=self._own_label)
         return Job(spec, Snapshot(self.proto))
+
+    def is_met(self, store: RunStore, values: Mapping[str, Any], index: int) -> list[Run]:
+        """With `--needed`, the runs that make a trial unnecessary."""
+        return same_runs(store, self.job_of(values, index).spec) if self.plan.needed else []
 
     def shown(self, values: Mapping[str, Any]) -> str:
         """`train (lr=0.1, m=2)`."""
@@ -251,6 +256,9 @@ def _trial(runner: Runner, mould: Mould, values: Mapping[str, Any], index: int, 
             return 0
         runner.say(f"INFO: [guild] Running trial {earlier.id}: {shown}")
         run, code = earlier, runner.execute_again(earlier)
+    elif same := mould.is_met(runner.store, values, index):
+        runner.say(f"INFO: [guild] {skipping(same)} ({shown})")
+        return 0
     else:
         try:
             run, code = new_trial(runner, mould, values, index)

@@ -260,3 +260,14 @@ def test_a_file_with_one_trial_is_a_plain_run(project: Make, ledger: Ledger) -> 
     p = project({"train.py": TRAIN, "one.json": '{"x": 7, "y": "q"}'})
     assert p.guild("run train.py @one.json y=r -y", env=ledger.env).code == 0
     assert [(r["operation"], r["label"]) for r in p.runs()] == [("train.py", "x=7 y=r")]
+
+
+def test_needed_leaves_out_the_trials_of_which_there_is_a_run(project: Make, ledger: Ledger) -> None:
+    p = project({"train.py": TRAIN})
+    assert p.guild("run train.py x=2 -y", env=ledger.env).code == 0
+    again = p.guild("run train.py x=[1,2] --needed -y", env=ledger.env)
+    assert again.code == 0
+    assert "Skipping because the following runs match" in again.err
+    staged = p.guild("run train.py x=[1,2,5] --needed --stage-trials -y", env=ledger.env)
+    assert "1 trial of train.py staged" in staged.out
+    assert ledger.lines("end") == ["2 a", "1 a"]

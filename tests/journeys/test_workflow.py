@@ -247,7 +247,7 @@ def test_a_bad_step_is_refused_before_anything_is_made(world: World, steps: str,
 
 @pytest.mark.parametrize("gone", [False, True])
 def test_a_staged_workflow_runs_what_was_staged(world: World, gone: bool) -> None:
-    inner = "inner: {flags: {m: 1}, steps: ['b x=${m}', use]}"
+    inner = "inner: {flags: {m: 1}, steps: ['b x=${m}']}"
     world.write("  flags: {n: 2}\n  steps: ['a x=${n}', 'b x=[5,6]', 'inner m=7', use]", inner)
     world.run("flow --stage")
     if gone:
