@@ -23,7 +23,7 @@ from guild.launch.entry import make_runner
 from guild.launch.job import BatchPlan, part_of
 from guild.launch.rejob import Changes, rejob
 from guild.launch.trials import Mould, Runner, new_trial
-from guild.ops.flags import settle
+from guild.ops.flags import read_row, settle
 from guild.runs import layout
 from guild.runs.run import Run
 from guild.runs.scalars import read_scalars
@@ -95,7 +95,9 @@ class Batch:
         """
         if self._runner.is_stopped:
             raise SystemExit(1)
-        values = settle(self._mould.opdef.flags, {**self._flags, **flags}).values
+        opdef = self._mould.opdef
+        given = read_row(opdef.flags, flags, typed=False)
+        values = settle(opdef.flags, {**self._flags, **given}).values
         if self._plan.stage_trials:
             job = self._mould.job_of(values, self._count)
             self._count += 1

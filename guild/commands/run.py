@@ -106,7 +106,7 @@ def command(app: App, /, opspec: str | None, flags: tuple[str, ...], **options: 
     guild run --restage RUN x=2         new values for a staged or ended run, next to be run
     guild run train --stage-dir DIR     prepare a directory to run by hand
 
-    A list of values (x=[1,2]), a search range (x=uniform[0:1]) or a file of trials (@trials.csv) makes a
+    A list of values (x=[1,2]), a search range (x=uniform[0.1:1]) or a file of trials (@trials.csv) makes a
     batch: one run for each trial.
 
     RUN is a number of 'guild runs', the beginning of a run id, or a path.

@@ -92,12 +92,12 @@ def search(space: Space, max_trials: int, random: Random) -> list[dict[str, Flag
     """Random trials: a value of each search range and each list, of a row by chance; none twice, so fewer
     where there are not so many. Raises GuildError for a search range that makes no sense."""
     rows = space.row_values()
-    kinds = {flag.name: flag.type for flag in space.flags}
+    flags = {flag.name: flag for flag in space.flags}
     found: dict[str, dict[str, FlagValue]] = {}
     for _ in range(max_trials):
         for _ in range(_TRIES):
             values = rows[random.randrange(len(rows))] if len(rows) > 1 else rows[0]
-            drawn = {name: _draw(name, value, kinds.get(name), random) for name, value in values.items()}
+            drawn = {name: _draw(name, value, flags.get(name), random) for name, value in values.items()}
             key = repr(sorted(drawn.items()))
             if key not in found:
                 found[key] = _settled(space, drawn)
@@ -119,25 +119,35 @@ def _settled(space: Space, values: Flags) -> dict[str, FlagValue]:
     return settle(space.flags, user, base=kept, force=space.force).values
 
 
-def _draw(name: str, value: FlagValue, kind: str | None, random: Random) -> FlagValue:
+def _draw(name: str, value: FlagValue, flag: FlagDef | None, random: Random) -> FlagValue:
     if isinstance(value, list) and value:
-        return _draw(name, value[random.randrange(len(value))], kind, random)
+        return _draw(name, value[random.randrange(len(value))], flag, random)
     if not is_function(value):
         return value
     low, high, log = _bounds(name, str(value))
-    whole = kind == "int" or (isinstance(low, int) and isinstance(high, int) and not log)
-    if whole and not log:
+    if _is_whole(low, high, log, flag):
         first, last = math.ceil(low), math.floor(high)
         if last < first:
             raise GuildError(f"{name}={value}: there is no whole number in this range")
+        if log:
+            return min(max(round(_draw_log(low, high, random)), first), last)
         return first + random.randrange(last - first + 1)
-    if log:
-        drawn = math.exp(math.log(low) + random.random() * (math.log(high) - math.log(low)))
-        drawn = min(max(drawn, low), high)
-        if whole or (isinstance(low, int) and isinstance(high, int)):
-            return min(max(round(drawn), math.ceil(low)), math.floor(high))
-        return drawn
-    return low + random.random() * (high - low)
+    return _draw_log(low, high, random) if log else low + random.random() * (high - low)
+
+
+def _draw_log(low: float, high: float, random: Random) -> float:
+    drawn = math.exp(math.log(low) + random.random() * (math.log(high) - math.log(low)))
+    return min(max(drawn, low), high)
+
+
+def _is_whole(low: Any, high: Any, log: bool, flag: FlagDef | None) -> bool:
+    """Whole numbers for a whole flag; and, as in Guild 0.9, between whole ends of a uniform range, unless the
+    flag is one of fractions."""
+    if flag is not None and flag.type == "int":
+        return True
+    if flag is not None and (flag.type == "float" or isinstance(flag.default, float)):
+        return False
+    return isinstance(low, int) and isinstance(high, int) and not log
 
 
 def _bounds(name: str, text: str) -> tuple[Any, Any, bool]:

@@ -107,6 +107,19 @@ def test_whole_ends_make_whole_numbers_both_of_them_included() -> None:
     assert {t["x"] for t in search(Space(flags, {"x": "uniform[0.5:3.4]"}), 20, Random(1))} == {1, 2, 3}
 
 
+def test_a_flag_of_fractions_gets_fractions_whatever_the_ends_are() -> None:
+    for flag in (FlagDef("x", type="float"), FlagDef("x", default=0.5, type="number")):
+        found = [t["x"] for t in search(Space((flag,), {"x": "uniform[0:2]"}), 10, Random(1))]
+        assert len(found) == 10
+        assert all(isinstance(x, float) and x != int(x) for x in found)
+
+
+def test_a_logarithmic_range_gives_fractions_unless_the_flag_is_whole() -> None:
+    assert all(isinstance(t["x"], float) for t in search(space({"x": "loguniform[1:1000]"}), 9, Random(1)))
+    whole = search(Space((FlagDef("x", type="int"),), {"x": "loguniform[1:1000]"}), 9, Random(1))
+    assert all(isinstance(t["x"], int) and 1 <= t["x"] <= 1000 for t in whole)
+
+
 def test_a_search_takes_of_a_list_any_value_and_no_trial_twice() -> None:
     found = search(space({"a": [1, 2], "b": ["x", "y"], "c": 3}), 50, Random(5))
     assert sorted((t["a"], t["b"], t["c"]) for t in found) == [
