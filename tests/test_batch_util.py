@@ -181,10 +181,6 @@ def test_a_staged_optimizer_runs_as_it_was_staged(world: World, how: str) -> Non
     assert "train+tune completed" in world.listed()
 
 
-NO_SOURCE = "rejob() drops the source code of a batch: launch/rejob.py"
-
-
-@pytest.mark.xfail(strict=True, reason=NO_SOURCE)
 def test_a_restaged_optimizer_has_the_new_values(world: World) -> None:
     world.run("train x=1.0 y=q -o tune -m 2 --stage")
     world.run("--restage 1 x=0.5")
@@ -192,7 +188,6 @@ def test_a_restaged_optimizer_has_the_new_values(world: World) -> None:
     assert world.lines("end") == ["0.5 q", "2.5 q"]
 
 
-@pytest.mark.xfail(strict=True, reason=NO_SOURCE)
 def test_a_step_may_have_an_optimizer(world: World) -> None:
     world.project.write({"guild.yml": GUILDFILE % "" + "flow: {steps: [train -o tune -m 2]}\n"})
     world.run("flow")

@@ -3,7 +3,7 @@
 import csv
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +132,7 @@ def print_trials(job: Job) -> int:
     """A table: a number, then a column for each flag, sorted."""
     plan = _plan(job)
     names = _columns(plan)
-    rows = [[str(n), *(_cell(trial.get(name)) for name in names)] for n, trial in enumerate(plan.trials, 1)]
+    rows = [[str(n), *(_cell(trial, name) for name in names)] for n, trial in enumerate(plan.trials, 1)]
     for line in table([["#", *names], *rows]):
         click.echo(line)
     return 0
@@ -160,7 +160,7 @@ def _csv(names: list[str], trials: list[dict[str, Any]]) -> str:
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(names)
-    writer.writerows([_cell(trial.get(name)) for name in names] for trial in trials)
+    writer.writerows([_cell(trial, name) for name in names] for trial in trials)
     return out.getvalue()
 
 
@@ -168,5 +168,5 @@ def _columns(plan: BatchPlan) -> list[str]:
     return sorted({name for trial in plan.trials for name in trial})
 
 
-def _cell(value: Any) -> str:
-    return "" if value is None else format_value(value)
+def _cell(trial: Mapping[str, Any], name: str) -> str:
+    return format_value(trial[name]) if name in trial else ""

@@ -120,10 +120,6 @@ def step_job(
 ) -> Job:
     """A step of a workflow, made together with it, so that its code is as it is now."""
     project = there(app, Path(opdef.project_dir))
-    found = _step_op(project, opdef, step)
-    if found.opspec in within:
-        chain = " -> ".join([*within, found.opspec])
-        raise GuildError(f"step '{step.name}' of {opdef.name} leads back to where it came from: {chain}")
     own: dict[str, Any] = dict(step.options)
     for name in ("label", "tags"):
         if not own.get(name):
@@ -131,8 +127,10 @@ def step_job(
     flags = tuple(f"@{path}" for path in step.batch_files)
     nested = Nested(within, step_values(step, values))
     try:
-        step_options = RunOptions(opspec=step.opspec, flags=flags, **own)
-        return compile_job(project, step_options, Chosen(found), nested)
+        found = _step_op(project, opdef, step)
+        if found.opspec in within:
+            raise GuildError(f"it leads back to where it came from: {' -> '.join([*within, found.opspec])}")
+        return compile_job(project, RunOptions(opspec=step.opspec, flags=flags, **own), Chosen(found), nested)
     except GuildError as e:
         raise GuildError(f"step '{step.name}' of {opdef.name}: {e.message}", e.hint, e.code) from None
 

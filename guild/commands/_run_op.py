@@ -14,7 +14,7 @@ from guild.launch import recipe
 from guild.launch.job import ProjectSource, Source, part_of
 from guild.launch.machine import find_place
 from guild.launch.upstream import pin
-from guild.ops.flags import is_batch, read_given, read_typed, settle
+from guild.ops.flags import is_batch, read_given, read_row, read_typed, settle
 from guild.ops.opdef import FlagValue, OpDef
 from guild.ops.resolve import Context, resolve
 from guild.ops.select import select_source
@@ -118,7 +118,7 @@ def read_flags(app: App, options: RunOptions, chosen: Chosen, nested: Nested | N
     if options.edit_flags:
         from guild.commands._edit import edit_flags
 
-        edited = edit_flags(values, opdef.name)
+        edited = read_row(opdef.flags, edit_flags(values, opdef.name), typed=False, force=force)
         user = {**user, **{n: v for n, v in edited.items() if values.get(n) != v or n in user}}
         values = settle(opdef.flags, user, base=base, force=force or bool(rows)).values
     if opdef.requires and nested is None:

@@ -4,7 +4,7 @@ import random
 
 from guild.app import App
 from guild.commands._run_op import Flags, project_source, resolve_op
-from guild.commands._run_options import RunOptions
+from guild.commands._run_options import RunOptions, warn
 from guild.errors import GuildError
 from guild.launch.batch import Space, is_search
 from guild.launch.job import BatchPlan, Job
@@ -38,6 +38,7 @@ def batch_job(app: App, options: RunOptions, inner: Job, flags: Flags) -> Job:
             inner.spec.opdef.flags, flags.user, flags.rows or ({},), flags.base, options.force_flags
         )
         plan = make_plan(space, plan)
+        _check_count(plan, flags, options)
     request = RunRequest(
         label=options.batch_label,
         tags=options.batch_tags,
@@ -52,6 +53,18 @@ def batch_job(app: App, options: RunOptions, inner: Job, flags: Flags) -> Job:
     spec = build(by, opt_flags, request, find_place(app.environ, str(app.cwd)))
     source = None if batch_ops.is_built_in(by) else project_source(app, by)
     return Job(spec, source, {layout.PROTO: inner}, plan)
+
+
+def _check_count(plan: BatchPlan, flags: Flags, options: RunOptions) -> None:
+    """Raises GuildError where nothing would be run; says where it is less than was asked for."""
+    if not plan.trials:
+        empty = [name for name, value in flags.values.items() if value == []]
+        which = f"{', '.join(empty)} has no values" if empty else "there are no trials in the batch files"
+        raise GuildError(f"nothing to run: {which}")
+    if plan.search and options.max_trials and len(plan.trials) < options.max_trials:
+        warn(
+            f"there are only {len(plan.trials)} different trials, fewer than --max-trials {options.max_trials}"
+        )
 
 
 def _opt_flags(options: RunOptions, by: OpDef, opdef: OpDef) -> Assignment:

@@ -3,14 +3,13 @@
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from guild.base import files
 from guild.errors import GuildError
+from guild.launch.archive_members import MEMBERS, Member
 
 MAX_BYTES = 100 << 30
 _SUFFIXES = (
@@ -25,18 +24,6 @@ _MARK = ".guild-cache-"
 def kind_of(name: str, kind: str = "") -> str:
     """`zip`, `tar` or `gzip`, as given or by the name's ending; '' for a file that is no archive."""
     return kind or next((k for pattern, k in _SUFFIXES if pattern.search(name)), "")
-
-
-@dataclass(frozen=True)
-class Member:
-    """A file, directory or link in an archive. `open` gives the content of a file."""
-
-    name: str
-    type: str  # file, dir, link, other
-    size: int = 0
-    mode: int = 0o644
-    link: str = ""
-    open: Callable[[], IO[bytes]] | None = None
 
 
 def unpack(
@@ -111,17 +98,30 @@ def _unpack_into(archive: Path, into: Path, kind: str, limit: int, stopped: Call
     import zlib
 
     try:
-        left = limit
-        for member in _MEMBERS[kind](archive):
+        left, links = limit, []
+        for member in MEMBERS[kind](archive, stopped):
             left -= _write(archive, into, member, left, stopped)
+            if member.type == "link":
+                links.append(member)
+        _check_links(archive, into, links)
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError) as e:
+        why = str(e).partition("\n")[0].rstrip(":")
         raise GuildError(
-            f"cannot unpack '{archive}': {e}", "Is it complete, and really an archive?"
+            f"cannot unpack '{archive}': {why}", "Is it complete, and really an archive?"
         ) from None
     except (NotImplementedError, RuntimeError) as e:  # a method that zipfile does not know; a password
         raise GuildError(f"cannot unpack '{archive}': {e}") from None
     except OSError as e:
         raise GuildError(f"cannot unpack '{archive}': {e.strerror or e}") from None
+
+
+def _check_links(archive: Path, into: Path, links: Iterable[Member]) -> None:
+    """Links that each seem to stay inside can lead outside together: with `a -> .`, `a/a/../..` does."""
+    base = os.path.realpath(into)
+    for member in links:
+        real = os.path.realpath(into / (safe_path(member.name) or ""))
+        if real != base and not real.startswith(base + os.sep):
+            raise _refused(archive, member, f"its link to '{member.link}' leads outside of the archive")
 
 
 def _write(archive: Path, into: Path, member: Member, left: int, stopped: Callable[[], bool]) -> int:
@@ -131,6 +131,8 @@ def _write(archive: Path, into: Path, member: Member, left: int, stopped: Callab
         raise _refused(archive, member, "its path leads outside of the archive")
     if not path:
         return 0
+    if is_own_mark(path):
+        raise _refused(archive, member, f"'{_MARK}' begins a name of Guild's own")
     target = into / path
     if member.type == "dir":
         _make_parents(archive, into, target, member)
@@ -199,63 +201,3 @@ def _make_parents(archive: Path, into: Path, directory: Path, member: Member) ->
 
 def _refused(archive: Path, member: Member, why: str) -> GuildError:
     return GuildError(f"cannot unpack '{archive}': member '{member.name}' is refused: {why}")
-
-
-def _zip_members(archive: Path) -> Iterator[Member]:
-    import zipfile
-
-    with zipfile.ZipFile(archive) as z:
-        for info in z.infolist():
-            mode = info.external_attr >> 16
-            kind = stat.S_IFMT(mode)
-            name = info.filename
-            if info.is_dir():
-                yield Member(name, "dir")
-            elif kind == stat.S_IFLNK:
-                yield Member(name, "link", link=z.read(info).decode("utf-8", "surrogateescape"))
-            elif kind in (0, stat.S_IFREG):
-                yield Member(name, "file", info.file_size, mode, open=partial(z.open, info))
-            else:
-                yield Member(name, "other")
-
-
-def _tar_members(archive: Path) -> Iterator[Member]:
-    import tarfile
-
-    with tarfile.open(archive, "r:*") as t:
-        for info in t:
-            if info.isdir():
-                yield Member(info.name, "dir")
-            elif info.isfile() or info.islnk():
-                opened = _tar_open(t, info)
-                yield Member(info.name, "file" if opened else "other", info.size, info.mode, open=opened)
-            elif info.issym():
-                yield Member(info.name, "link", link=info.linkname)
-            else:
-                yield Member(info.name, "other")
-
-
-def _tar_open(t: Any, info: Any) -> Callable[[], IO[bytes]] | None:
-    """A hard link is the content of the member that it names, which must be in the archive itself."""
-    if info.islnk():
-        try:
-            info = t.getmember(info.linkname)
-        except KeyError:
-            return None
-        if not info.isfile():
-            return None
-    return partial(t.extractfile, info)
-
-
-def _gzip_members(archive: Path) -> Iterator[Member]:
-    import gzip
-
-    name = re.sub(r"\.gz$", "", archive.name, flags=re.IGNORECASE)
-    yield Member(name, "file", open=partial(gzip.open, archive))  # type: ignore[arg-type]
-
-
-_MEMBERS: dict[str, Callable[[Path], Iterator[Member]]] = {
-    "zip": _zip_members,
-    "tar": _tar_members,
-    "gzip": _gzip_members,
-}

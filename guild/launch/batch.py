@@ -14,6 +14,7 @@ from guild.ops.opdef import FlagDef, FlagValue
 DEFAULT_MAX_TRIALS = 20  # of a search; a grid has no limit
 MAX_TRIALS = 100_000
 _FUNCTION = re.compile(r"([A-Za-z_]\w*)?\[([^\[\]]*)\]")
+_SEQUENCES = "Use range[START:END:STEP], linspace[START:END:COUNT] or logspace[START:END:COUNT:BASE]."
 _TRIES = 100  # to find values that no earlier trial has
 
 Flags = Mapping[str, FlagValue]
@@ -157,6 +158,8 @@ def _bounds(name: str, text: str) -> tuple[Any, Any, bool]:
     function = (match[1] or "uniform") if match else ""
     numbers = [decode(arg) for arg in match[2].split(":")] if match else []
     good = all(isinstance(n, int | float) and not isinstance(n, bool) and math.isfinite(n) for n in numbers)
+    if function in ("range", "linspace", "logspace"):
+        raise GuildError(f"{name}={text}: these arguments make no sequence", _SEQUENCES)
     if function not in ("uniform", "loguniform") or len(numbers) not in (2, 3) or not good:
         raise GuildError(
             f"{name}={text}: unknown search range",

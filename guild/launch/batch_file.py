@@ -24,6 +24,8 @@ def read_batch_files(
 
 def _rows(name: str, cwd: Path, flags: Sequence[FlagDef], force: bool) -> list[dict[str, FlagValue]]:
     path = cwd / name
+    if not name:
+        raise GuildError("expected the name of a batch file after '@'")
     try:
         data = files.read_regular(path, _LIMIT)
     except FileNotFoundError:

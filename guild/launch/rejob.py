@@ -58,7 +58,7 @@ def rejob(run: Run, changes: Changes, place: Place) -> Job:
     )
     spec = respec(run, made, outer, place)
     inner, plan = _batch(proto, made.batch, changes, place)
-    return Job(spec, None, {layout.PROTO: inner}, plan)
+    return Job(spec, Snapshot(run), {layout.PROTO: inner}, plan)
 
 
 def _single(run: Run, made: recipe.Recipe, changes: Changes, place: Place, source: Source) -> Job:

@@ -216,7 +216,10 @@ def run_batch(runner: Runner) -> int:
         earlier = by_values.get(_key(values))
         code = _trial(runner, mould, values, index, left[earlier.pop(0)] if earlier else None)
         if code != 0 and plan.fail_on_trial_error and not runner.is_stopped:
-            return 1
+            rest = len(plan.trials) - index - 1
+            hint = f"'guild run --restart {batch.short_id}' goes on here"
+            runner.say(f"ERROR: [guild] Stopping batch because a trial failed, {rest} left ({hint})")
+            return code & 0xFF or 1
     return 1 if runner.is_stopped else 0
 
 

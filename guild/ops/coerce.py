@@ -175,6 +175,14 @@ def entry_of(value: Any, where: Where, faults: Faults) -> Entry | None:
         return None
 
 
+def named(value: Mapping[Any, Any], where: Where, faults: Faults) -> dict[str, Any]:
+    """The entries of a mapping that have names; a warning for each other one, which is left out."""
+    for key in value:
+        if not isinstance(key, str):
+            faults.warn(where, f"expected a text for a name, got {show(key)} (put it in quotes); left out")
+    return {key: item for key, item in value.items() if isinstance(key, str)}
+
+
 def nearest(name: str, names: Iterable[str]) -> str | None:
     from difflib import get_close_matches
 

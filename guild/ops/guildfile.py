@@ -113,10 +113,19 @@ class Guildfile:
         warnings = list(self.item_warnings)
         for model, name, made in self._each():
             data = model.operations[name]
-            fault = made.message if isinstance(made, GuildError) else ""
+            fault = made.message if isinstance(made, GuildError) else self._unnamable(model, name)
             found.append(OpSummary(model.full_name(name), _summary(data), _is_default(data), fault))
             warnings += made.warnings if isinstance(made, Found) else ()
         return found, tuple(dict.fromkeys(warnings))
+
+    def _unnamable(self, model: Model, name: str) -> str:
+        """What is wrong with a name that `guild run` cannot be told."""
+        for what, text, bad in (("model", model.name, "/:"), ("operation", name, "/:=")):
+            held = [c for c in bad if c in text]
+            if held or text.startswith("@") or (what == "operation" and not text.strip()):
+                why = f"holds '{held[0]}'" if held else "cannot be typed"
+                return f"error in {self.path}: {what} '{text}' cannot be run, since its name {why}"
+        return ""
 
     def _each(self) -> Iterator[tuple[Model, str, Found | GuildError]]:
         for model in self.models:
@@ -142,7 +151,8 @@ class Guildfile:
             raise OperationNotFound(
                 f"operation '{name}' is not defined for {model.shown}", self._hint(model, name)
             )
-        return self.read(model, name)
+        found = self.read(model, name)
+        return replace(found, warnings=(*self.item_warnings, *found.warnings))
 
     def read(self, model: Model, name: str) -> Found:
         """An operation of a model. Raises GuildfileError, GuildError."""

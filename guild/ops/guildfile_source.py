@@ -7,6 +7,7 @@ from typing import Any
 from guild.ops import coerce
 from guild.ops.coerce import Entry, Where
 from guild.ops.opdef import SelectRule, SourceRules
+from guild.ops.select import GUILD_DIR
 
 SOURCE_ATTRS = ("root", "dest", "select", "digest")
 _KINDS = ("text", "binary", "dir")
@@ -50,10 +51,19 @@ def _from_map(entry: Entry, spec: Mapping[str, Any], base: SourceRules, where: W
     if not known:
         entry.faults.add(where, f"expected one of {', '.join(SOURCE_ATTRS)}, or include and exclude")
     root = at.get("root", coerce.text, "") or base.root
-    dest = at.get("dest", coerce.text, "") or base.dest
+    dest = at.get("dest", _dest, "") or base.dest
     if "select" in at.data:
         base = _read(entry, at.data["select"], base, (*where, "select"))
     return replace(base, root=root, dest=dest)
+
+
+def _dest(value: Any) -> str:
+    """A place below the run directory, and not among Guild's own files."""
+    text = coerce.text(value)
+    parts = [p for p in text.split("/") if p not in ("", ".")]
+    if text.startswith("/") or ".." in parts or parts[:1] == [GUILD_DIR]:
+        raise ValueError(f"expected a directory below the run directory, got {coerce.show(value)}")
+    return text
 
 
 def _rules(entry: Entry, item: Any, where: Where) -> list[SelectRule]:

@@ -152,9 +152,7 @@ def _forms(data: Any, path: Path, faults: Faults) -> Iterator[Item]:
     if isinstance(data, Mapping):
         # An operation may be called `model`, too; it is a mapping then.
         if not any(isinstance(data.get(key), str | list) for key in ITEMS):
-            entry = coerce.entry_of(data, (), faults)
-            if entry is not None:
-                yield Item("model", "", {"operations": entry.data}, path, (), bare=True)
+            yield Item("model", "", {"operations": coerce.named(data, (), faults)}, path, (), bare=True)
             return
         data = [data]
     if not isinstance(data, list):
@@ -172,6 +170,9 @@ def _form(index: int, item: Any, path: Path, faults: Faults, taken: set[str]) ->
     entry = coerce.entry_of(item, (index,), faults)
     if entry is None:
         return None
+    if isinstance(entry.data.get("operations"), Mapping):
+        operations = coerce.named(entry.data["operations"], (index, "operations"), faults)
+        entry = Entry({**entry.data, "operations": operations}, entry.where, faults)
     kinds = [key for key in ITEMS if key in entry.data]
     if len(kinds) > 1:
         faults.add((index,), f"expected one of {', '.join(ITEMS)}, got {' and '.join(kinds)}")

@@ -161,7 +161,8 @@ def _with_imported(found: Found, context: Context) -> Resolved:
     if not wanted(opdef.flags, spec):
         from guild.ops.flag_import import detect_dest
 
-        dest = spec.dest or detect_dest(script.path)
+        # `flags-import: no`: nothing of the script is looked at, so its flags are arguments.
+        dest = spec.dest or ("args" if spec.names == () else detect_dest(script.path))
         return Resolved(replace(opdef, flags_dest=dest), found.warnings)
     return _merged(found, _import(found, script, context), context)
 

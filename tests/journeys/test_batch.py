@@ -85,7 +85,8 @@ def test_a_kept_batch_is_listed_with_its_trials_linked_and_hidden_from_compare(
     assert one["tags"] == ["t"]
     links = {e.name: os.readlink(e.path) for e in os.scandir(batch["run_dir"]) if e.is_symlink()}
     assert links == {r["id"]: f"../{r['id']}" for r in (one, two)}
-    assert "train.py+" not in p.guild("compare --csv").out
+    assert "train.py+" not in p.guild("compare --csv -").out
+    assert "train.py," in p.guild("compare --csv -").out
 
 
 def test_a_trial_that_fails_is_named_and_the_others_go_on(project: Make, ledger: Ledger) -> None:
@@ -101,11 +102,12 @@ def test_a_batch_may_stop_at_the_first_failure_and_goes_on_there_when_started_ag
 ) -> None:
     p = project({"train.py": TRAIN})
     done = p.guild("run train.py x=[1,13,2] --fail-on-trial-error -y", env=ledger.env)
-    assert done.code == 1
+    assert done.code == 5
+    assert "Stopping batch because a trial failed, 1 left" in done.err
     assert operations(p) == ["train.py error", "train.py completed", "train.py+ error"]
     batch = p.runs()[-1]["id"]
     again = p.guild(f"run --restart {batch} -y", env=ledger.env)
-    assert again.code == 1
+    assert again.code == 5
     assert "because it has completed" in again.err
     assert ledger.lines("begin") == ["1 a", "13 a", "13 a"]
     assert len(p.runs()) == 3
@@ -237,6 +239,9 @@ BAD: list[tuple[str, str]] = [
     ("x=[1,2] -N a -X b", "--minimize and --maximize cannot both be used"),
     ("x=1 --remote far", "--remote is not supported"),
     ("x=loguniform[0:1]", "the lower end must be above 0"),
+    ("x=range[1:4:0]", "x=range[1:4:0]: these arguments make no sequence"),
+    ("x=[]", "nothing to run: x has no values"),
+    ("@", "expected the name of a batch file after '@'"),
 ]
 
 
@@ -271,3 +276,17 @@ def test_needed_leaves_out_the_trials_of_which_there_is_a_run(project: Make, led
     staged = p.guild("run train.py x=[1,2,5] --needed --stage-trials -y", env=ledger.env)
     assert "1 trial of train.py staged" in staged.out
     assert ledger.lines("end") == ["2 a", "1 a"]
+
+
+def test_fewer_trials_than_were_asked_for_are_no_surprise(project: Make, ledger: Ledger) -> None:
+    p = project({"train.py": TRAIN})
+    shown = p.guild("run train.py x=uniform[1:3] -m 10 --print-trials")
+    assert "there are only 3 different trials, fewer than --max-trials 10" in shown.err
+
+
+def test_a_null_of_a_trial_is_shown_and_saved(project: Make) -> None:
+    p = project({"train.py": TRAIN, "t.json": '[{"x": 1, "y": null}, {"x": 2}]'})
+    shown = p.guild("run train.py @t.json --print-trials").out
+    assert [line.split() for line in shown.splitlines()[1:]] == [["1", "1", "null"], ["2", "2", "a"]]
+    assert p.guild("run train.py @t.json --save-trials s.json").code == 0
+    assert p.guild("run train.py @s.json --print-trials").out == shown

@@ -339,7 +339,6 @@ def test_an_operation_may_take_some_where_its_model_takes_nothing(path: Path) ->
         ("- model: a\n- model: a\n", "{path}:2: item 2: duplicate model 'a'"),
         ("- model: [a]\n", "{path}:1: item 1.model: expected a text"),
         ("- {model: a, config: b}\n", "{path}:1: item 1: expected one of"),
-        ("1: {main: x}\n", "{path}: expected a text for a name, got int 1 (put it in quotes)"),
         ("- model: a\n  operations: 3\n", "{path}:2: a.operations: expected a mapping"),
         ("a: !!python/object:os.system {}\n", "{path}: line 1: "),
     ],
@@ -555,3 +554,32 @@ def test_whatever_a_file_holds_it_is_read_or_refused(tmp_path: Path, data: Any) 
             assert guildfile.find(model or None, name or None).opdef.cmd_args
         except GuildError:
             pass  # anything else is a fault of the reader
+
+
+def test_an_operation_whose_name_is_no_text_is_left_out_with_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "guild.yml"
+    path.write_text("ok: show\n1.5: show\nyes: show\n")
+    found = load_guildfile(path)
+    assert [op.name for op in found.operations()] == ["ok"]
+    assert found.find(None, "ok").opdef.name == "ok"
+    warnings = found.check()[1]
+    assert [w.partition(", got ")[2] for w in warnings] == [
+        "float 1.5 (put it in quotes); left out", "bool True (put it in quotes); left out",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["a/b", "a:b", "a=b", "@a", ""])
+def test_an_operation_that_cannot_be_named_is_pointed_out(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "guild.yml"
+    path.write_text(f"'{name}': show\nok: show\n")
+    faults = {op.name: op.fault for op in load_guildfile(path).check()[0]}
+    assert faults["ok"] == ""
+    assert "cannot be run, since its name" in faults[name]
+
+
+@pytest.mark.parametrize("dest", [".guild/attrs", "..", "/tmp", "a/../.."])
+def test_source_code_stays_below_the_run_directory_and_out_of_guilds_files(tmp_path: Path, dest: str) -> None:
+    path = tmp_path / "guild.yml"
+    path.write_text(f"a: {{main: show, sourcecode: {{dest: {dest}}}}}\n")
+    with pytest.raises(GuildfileError, match="expected a directory below the run directory"):
+        load_guildfile(path).find(None, "a")

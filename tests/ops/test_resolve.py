@@ -169,7 +169,6 @@ def test_what_can_be_run_here_is_what_the_guildfile_has(context: Context, write:
         ("main: train, flags-import: yes, flags-import-skip: [y]", {"x": 1, "z": 3}),
         ("main: train, flags-import: [y]", {"y": 2}),
         ("main: train, flags-import: [y], flags: {x: {}}", {"x": None, "y": 2}),
-        ("main: train, flags-import: no, flags: {x: {}}", {"x": None}),
         ("main: train, flags-import: all, flags: {z: 4, n: {arg-name: y}}", {"x": 1, "z": 4, "n": None}),
     ],
 )
@@ -180,6 +179,15 @@ def test_flags_of_the_script_are_merged_in(
     found = resolve("op", context, [])
     assert {f.name: f.default for f in found.opdef.flags} == defaults
     assert (found.opdef.flags_dest, found.warnings, found.refreshed) == ("globals", (), False)
+
+
+@pytest.mark.parametrize("no", ["no", "[]"])
+def test_without_an_import_the_flags_are_arguments(
+    context: Context, write: Callable[..., None], no: str
+) -> None:
+    write(f"op: {{main: train, flags-import: {no}, flags: {{x: 3}}}}\n", train="x = 1\n")
+    found = resolve("op", context, []).opdef
+    assert ({f.name: f.default for f in found.flags}, found.flags_dest) == ({"x": 3}, "args")
 
 
 def test_what_the_guildfile_leaves_out_is_the_scripts() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import Project
+from tests.helpers import Outcome, Project
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 
@@ -32,6 +32,27 @@ def stories(readme: Path) -> list[tuple[str, list[str]]]:
     return found
 
 
+def not_printed(promised: list[str], done: Outcome) -> str | None:
+    """The first promised line that is not printed, on stdout or else on stderr, in the promised order."""
+    at = {"out": 0, "err": 0}
+    for line in promised:
+        for stream, text in (("out", done.out), ("err", done.err)):
+            where = text.find(line.strip(), at[stream])
+            if where >= 0:
+                at[stream] = where + len(line.strip())
+                break
+        else:
+            return line
+    return None
+
+
+def test_a_line_that_is_not_printed_in_its_place_is_found() -> None:
+    done = Outcome(0, "a\nb\n", "c\n")
+    assert not_printed(["a", "c", "b"], done) is None
+    assert not_printed(["b", "a"], done) == "a"
+    assert not_printed(["a", "d"], done) == "d"
+
+
 def test_every_example_has_a_story() -> None:
     told = {path.name for path in EXAMPLES.iterdir() if path.is_dir() and stories(path / "README.md")}
     assert told == {path.name for path in EXAMPLES.iterdir() if path.is_dir()} - {"digits"}
@@ -46,10 +67,7 @@ def test_an_example_does_what_its_readme_says(project: Make, name: str) -> None:
         words = shlex.split(command)
         assert words[0] == "guild", command
         done = p.guild(words[1:], timeout=120)
-        text = done.out + done.err
-        at = 0
-        for line in promised:
-            where = text.find(line.strip(), 0 if line.strip() in done.err else at)
-            assert where >= 0, f"{command}\n  promises: {line}\n  prints:\n{text}"
+        missing = not_printed(promised, done)
+        assert missing is None, f"{command}\n  promises: {missing}\n  prints:\n{done.out}\n{done.err}"
         fails = bool(promised and FAILING.search(promised[0]))
-        assert (done.code != 0) == fails, f"{command}\n{text}"
+        assert (done.code != 0) == fails, f"{command}\n{done}"
