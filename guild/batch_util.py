@@ -115,4 +115,4 @@ def _trial(run: Run) -> Trial:
 
 def batch_run() -> Batch:
     """The batch that this process runs. Raises GuildError in a process that runs none."""
-    return Batch(make_runner())
+    return Batch(make_runner(may_fork=False))

@@ -40,6 +40,7 @@ SPOKEN = {
         "guild.launch.process",
         "os._exit",
     ): "the end of a forked child, which must not unwind its parent's stack",
+    ("guild.launch.trials", "os._exit"): "the same, of a supervisor",
 }
 
 

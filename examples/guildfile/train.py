@@ -12,7 +12,7 @@ p.add_argument("--layers", type=int, nargs="+")
 args = p.parse_args()
 
 print("width=%s epochs=%s order=%s layers=%s" % (args.width, args.epochs, args.order, args.layers))
-print("data format:", os.getenv("DATA_FORMAT"))
+print("data format:", os.getenv("DATA_FORMAT", os.getenv("IMAGE_ORDER")))
 for step in range(1, args.epochs + 1):
     print("step %d" % step)
     print("loss is %.4f" % (args.lr / step))

@@ -97,6 +97,14 @@ def write_all(fd: int, data: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
+def write_line(fd: int, text: str) -> None:
+    """Write a line, unless whoever read it is gone."""
+    try:
+        write_all(fd, text.encode("utf-8", "backslashreplace") + b"\n")
+    except OSError:
+        pass
+
+
 def remove_file(path: Path) -> bool:
     """Remove a file if it is there; whether it was."""
     try:

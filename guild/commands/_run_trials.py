@@ -62,9 +62,8 @@ def _check_count(plan: BatchPlan, flags: Flags, options: RunOptions) -> None:
         which = f"{', '.join(empty)} has no values" if empty else "there are no trials in the batch files"
         raise GuildError(f"nothing to run: {which}")
     if plan.search and options.max_trials and len(plan.trials) < options.max_trials:
-        warn(
-            f"there are only {len(plan.trials)} different trials, fewer than --max-trials {options.max_trials}"
-        )
+        limit = f"--max-trials {options.max_trials}"
+        warn(f"there are only {len(plan.trials)} different trials, fewer than {limit}")
 
 
 def _opt_flags(options: RunOptions, by: OpDef, opdef: OpDef) -> Assignment:

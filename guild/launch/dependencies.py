@@ -2,8 +2,6 @@
 
 import os
 import re
-import shutil
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 
 from guild.base import files
 from guild.errors import DependencyError, GuildError
+from guild.launch.copying import copy_into
 from guild.launch.dependency_sources import Item, Resolver, fill_config, find_items
 from guild.ops.opdef import Dependency, FlagValue, ResourceSource
 from guild.runs import attrs, layout
@@ -70,12 +69,14 @@ def _resolve_source(
     try:
         if not _reused(r, dep, source, found, reuse):
             _make(r, dep, source, found)
-    except (GuildError, OSError) as e:
+    except (GuildError, OSError, re.error) as e:  # the last from patterns that another Guild recorded
         _missing(r, dep, source, e)
 
 
-def _missing(r: Resolver, dep: Dependency, source: ResourceSource, error: GuildError | OSError) -> None:
-    why = error.message if isinstance(error, GuildError) else f"{error.strerror or error}: {error.filename}"
+def _missing(r: Resolver, dep: Dependency, source: ResourceSource, error: Exception) -> None:
+    why = error.message if isinstance(error, GuildError) else str(error)
+    if isinstance(error, OSError) and error.strerror:
+        why = f"{error.strerror}: {error.filename}"
     if source.optional:
         r.say(f"Could not resolve {source.resolved_name} - skipping because dependency is optional")
         return
@@ -118,7 +119,7 @@ def _move(r: Resolver, dep: Dependency, source: ResourceSource, item: Item, made
         place = item.path
     else:
         place = made / f"copy-{len(os.listdir(made))}"
-        copy_into(r, item.path, place)
+        copy_into(item.path, place, r.warn, r.stopped)
     return Move(place, target, source.replace_existing, _entry(target, item.path, item.uri, item.inside))
 
 
@@ -132,7 +133,10 @@ def target_of(dep: Dependency, source: ResourceSource, member: str) -> str:
     renamed. Raises GuildError for a place outside of the run directory."""
     head, _, name = member.rstrip("/").rpartition("/")
     for rename in source.rename:
-        name = re.sub(rename.pattern, rename.repl, name, count=1)
+        try:
+            name = re.sub(rename.pattern, rename.repl, name, count=1)
+        except (re.error, IndexError) as e:
+            raise GuildError(f"cannot rename '{name}' by '{rename.pattern} {rename.repl}': {e}") from None
     keeps = source.preserve_path if source.preserve_path is not None else dep.preserve_path
     below = source.target_path if source.target_path is not None else dep.target_path
     parts = (below, head if keeps else "", name)
@@ -140,55 +144,6 @@ def target_of(dep: Dependency, source: ResourceSource, member: str) -> str:
     if target in (".", "..") or target.startswith(("../", "/")) or target.split("/")[0] == layout.GUILD_DIR:
         raise GuildError(f"'{target}' is no place in the run directory")
     return target
-
-
-def copy_into(r: Resolver, source: Path, target: Path) -> None:
-    """Copy a file or a directory; of links what they lead to. Special files are left out.
-
-    Raises GuildError if the resolver is to stop, and for a directory that holds itself.
-    """
-    if not source.is_dir():
-        if not source.is_file():
-            raise GuildError(f"'{source}' is neither a file nor a directory")
-        _copy_file(source, target)
-        return
-    seen = {os.path.realpath(source)}
-    todo = [(source, target)]
-    while todo:
-        at, to = todo.pop()
-        to.mkdir()
-        with os.scandir(at) as entries:
-            for entry in sorted(entries, key=lambda e: e.name):
-                if r.stopped():
-                    raise GuildError("stopped while files were copied")
-                _copy_entry(r, entry, to / entry.name, todo, seen)
-
-
-def _copy_entry(
-    r: Resolver, entry: "os.DirEntry[str]", to: Path, todo: list[tuple[Path, Path]], seen: set[str]
-) -> None:
-    try:
-        mode = entry.stat().st_mode
-    except OSError:
-        r.warn(f"'{entry.path}' leads nowhere, it is left out")
-        return
-    if stat.S_ISDIR(mode):
-        real = os.path.realpath(entry.path)
-        if entry.is_symlink() and any(real == s or s.startswith(real + os.sep) for s in seen):
-            r.warn(f"'{entry.path}' leads back to where it is, it is left out")
-            return
-        seen.add(real)
-        todo.append((Path(entry.path), to))
-    elif stat.S_ISREG(mode):
-        _copy_file(Path(entry.path), to)
-    else:
-        r.warn(f"'{entry.path}' is no regular file, it is left out")
-
-
-def _copy_file(source: Path, target: Path) -> None:
-    shutil.copyfile(source, target)
-    shutil.copymode(source, target)
-    os.chmod(target, os.stat(target).st_mode | stat.S_IWUSR)
 
 
 # What another run has already.
@@ -221,7 +176,7 @@ def _reused(
         elif origin.is_symlink():
             os.symlink(os.path.relpath(os.path.realpath(origin), (r.final / entry.path).parent), place)
         else:
-            copy_into(r, origin, place)
+            copy_into(origin, place, r.warn, r.stopped)
         found.moves.append(Move(place, entry.path, source.replace_existing, entry))
     found.deps[dep.name][source.resolved_name] = old
     return True
@@ -253,7 +208,7 @@ def _is_untouched(run: Run, entry: ManifestEntry, fresh: bool) -> bool:
 def install(run_dir: Path, found: Resolution) -> list[str]:
     """Move what was made in place, and record it; warnings for what is there already and stays.
 
-    Raises OSError.
+    Raises DependencyError for a place below a link or a file, OSError.
     """
     run, warnings, entries = Run(run_dir), [], []
     for move in found.moves:
@@ -270,7 +225,7 @@ def install(run_dir: Path, found: Resolution) -> list[str]:
 def _put(move: Move, run_dir: Path) -> bool:
     """Move one thing; False where there is something already that stays."""
     target = run_dir / move.target
-    os.makedirs(target.parent, exist_ok=True)
+    _make_way(run_dir, move.target)
     if os.path.lexists(target):
         if target.is_dir() and not target.is_symlink() and move.made.is_dir() and not move.made.is_symlink():
             return _merge(move.made, target, move.replace)
@@ -279,6 +234,18 @@ def _put(move: Move, run_dir: Path) -> bool:
         files.remove_tree(target)
     files.move(move.made, target)
     return True
+
+
+def _make_way(run_dir: Path, target: str) -> None:
+    """Make the directories that a target is in. None may be a link: that would lead out of the run."""
+    at = run_dir
+    for part in Path(target).parts[:-1]:
+        at = at / part
+        if at.is_symlink() or (at.exists() and not at.is_dir()):
+            what = "a link" if at.is_symlink() else "no directory"
+            name = at.relative_to(run_dir).as_posix()
+            raise DependencyError(f"cannot put '{target}' into the run: '{name}' is {what}")
+        at.mkdir(exist_ok=True)
 
 
 def _merge(made: Path, target: Path, replace: bool) -> bool:

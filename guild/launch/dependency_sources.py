@@ -142,6 +142,7 @@ def _post_process(source: ResourceSource, directory: Path) -> None:
         return
     done = subprocess.run(source.post_process, shell=True, cwd=directory, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
+        files.remove_tree(directory)  # it may be half done
         raise GuildError(f"post-process of {source.uri} ended with {done.returncode}: {source.post_process}")
     mark.touch()
 
@@ -174,8 +175,9 @@ def _module(r: Resolver, dep: Dependency, source: ResourceSource, made: Path) ->
 
     try:
         found = find_spec(source.target)
-    except (ImportError, ValueError) as e:
-        raise GuildError(f"module '{source.target}' cannot be found: {e}") from None
+    except (Exception, SystemExit) as e:  # its package is imported, whatever that does
+        why = str(e) if isinstance(e, ImportError | ValueError) else f"{type(e).__name__}: {e}"
+        raise GuildError(f"module '{source.target}' cannot be found: {why}", source.help) from None
     if found is None:
         raise GuildError(f"No module named '{source.target}'", source.help)
     return []

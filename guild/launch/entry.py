@@ -25,8 +25,11 @@ def run_as_parent(action: Callable[[Runner], int]) -> int:
         return e.code
 
 
-def make_runner() -> Runner:
-    """Raises GuildError where this process is of no run."""
+def make_runner(may_fork: bool = True) -> Runner:
+    """`may_fork`: whether this process is Guild's own, with a single thread.
+
+    Raises GuildError where this process is of no run.
+    """
     try:
         run_dir, home = Path(os.environ["RUN_DIR"]), Path(os.environ["GUILD_HOME"])
     except KeyError as e:
@@ -39,12 +42,9 @@ def make_runner() -> Runner:
     place = find_place(environ, environ.get("CMD_DIR") or str(run_dir))
     store = RunStore(Home(home))
     store.create()
-    return Runner(store, Run(run_dir), place, environ, say, orders)
+    return Runner(store, Run(run_dir), place, environ, say, orders, may_fork)
 
 
 def say(text: str) -> None:
     """A line to stderr; if whoever read it is gone, the work goes on."""
-    try:
-        files.write_all(2, text.encode("utf-8", "backslashreplace") + b"\n")
-    except OSError:
-        pass
+    files.write_line(2, text)

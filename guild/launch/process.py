@@ -145,6 +145,12 @@ class Orders:
         elif number == signal.SIGINT:
             self.interrupt = True
 
+    def wait(self, seconds: float) -> None:
+        """Until a signal comes, that of an ended child included, or the time is over."""
+        _readable([self.wakeup] if self.wakeup >= 0 else [], seconds)
+        if self.wakeup >= 0:
+            self.drain()
+
     def drain(self) -> None:
         try:
             while os.read(self.wakeup, 512):

@@ -21,10 +21,10 @@ from guild.launch import environ as env_rules
 from guild.launch import machine, process, recipe
 from guild.launch.job import Console
 from guild.launch.resolving import install, resolve_rest
+from guild.launch.run_output import RunOutput
 from guild.launch.spec import QUEUE_GRACE, STOP_GRACE, Place, run_environ
 from guild.runs import attrs, layout, lifecycle
 from guild.runs.lease import Lease
-from guild.runs.output import OutputWriter
 from guild.runs.run import Run
 from guild.runs.store import RunStore
 
@@ -223,10 +223,10 @@ class _Execution:
                     self.options.warn(f"cannot record the end of run {self.run.id} yet: {e.strerror}")
                 time.sleep(0.5)
 
-    def _output(self) -> "_Output":
-        return _Output(self.run, self.made, self.command.environ, self.options)
+    def _output(self) -> RunOutput:
+        return RunOutput(self.run, self.made, self.command.environ, self.options.echo, self.options.warn)
 
-    def _watch(self, child: process.Child, output: "_Output") -> process.Watch:
+    def _watch(self, child: process.Child, output: RunOutput) -> process.Watch:
         minutes = self.options.stop_after if self.options.stop_after is not None else self.made.stop_after
         grace = _seconds("STOP_AFTER_KILL_DELAY", STOP_GRACE) + (QUEUE_GRACE if self.run.is_queue else 0)
         return process.Watch(
@@ -261,82 +261,12 @@ def _seconds(name: str, default: float) -> float:
         return default
 
 
-class _Output:
-    """Where the operation's output goes: the run's files, the console, the scalars."""
-
-    def __init__(self, run: Run, made: recipe.Recipe, environ: Mapping[str, str], options: Options) -> None:
-        self._run, self._made, self._options = run, made, options
-        self._record = environ.get("NO_RUN_OUTPUT") != "1"
-        self._writer: OutputWriter | None = None
-        self._scalars: _Scalars | None = None
-        self._echo = list(options.echo) if options.echo else []
-        self.failure = ""
-
-    def __enter__(self) -> "_Output":
-        if self._record:
-            self._writer = OutputWriter(self._run.guild_dir)
-        return self
-
-    def write(self, data: bytes, stream: int) -> None:
-        if self._echo:
-            self._show(data, stream)
-        if self._writer is None:
-            return
-        try:
-            self._parse(self._writer.write(data, stream, time.time_ns() // 1_000_000))
-        except OSError as e:
-            self._give_up(e)
-
-    def _show(self, data: bytes, stream: int) -> None:
-        try:
-            files.write_all(self._echo[stream], data)
-        except OSError:
-            self._echo = []  # the console is gone; the run is not
-
-    def _parse(self, lines: list[bytes]) -> None:
-        if self._scalars is None:
-            if not any(b":" in line for line in lines) and self._made.output_scalars is None:
-                return
-            self._scalars = _Scalars(self._run, self._made)
-        self._scalars.feed(lines)
-
-    def _give_up(self, error: OSError) -> None:
-        """The output cannot be kept (a full disk): say so once, and let the operation go on."""
-        self.failure = f"output could not be recorded: {error.strerror or error}"
-        self._options.warn(self.failure)
-        self._writer = None
-
-    def __exit__(self, *exc: object) -> None:
-        if self._writer is not None:
-            try:
-                self._parse(self._writer.close())
-            except OSError as e:
-                self._give_up(e)
-        if self._scalars is not None:
-            self._scalars.close()
-
-
-class _Scalars:
-    """Takes lines of output and writes the scalars in them to an event file."""
-
-    def __init__(self, run: Run, made: recipe.Recipe) -> None:
-        from guild.runs.events import EventWriter
-        from guild.runs.scalars import compile_patterns
-
-        self._patterns = compile_patterns(made.output_scalars, made.flag_names)
-        self._events = EventWriter(run.guild_dir, os.uname().nodename, os.getpid(), time.time())
-
-    def feed(self, lines: list[bytes]) -> None:
-        for line in lines:
-            for tag, value, step in self._patterns.feed(line):
-                self._events.add_scalar(tag, value, step)
-
-    def close(self) -> None:
-        self._events.close()
-
-
 def main(argv: list[str]) -> int:
-    """`RUN_DIR TOKEN [GPUS [PIDFILE]]`, or `--wait` and on stdin `HOME NUL RUN_DIR NUL TOKEN NUL GPUS`."""
+    """`RUN_DIR TOKEN [GPUS [PIDFILE]]`; or `--wait` and on stdin `HOME NUL RUN_DIR NUL TOKEN NUL GPUS`; or
+    `--within RUN_DIR TOKEN`."""
+    if argv[:1] == ["--within"]:
+        store = RunStore(Home(Path(os.environ["GUILD_HOME"])))
+        return execute_within(store, Run(Path(argv[1])), argv[2], dict(os.environ), _say) & 0xFF
     if argv[:1] == ["--wait"]:
         _import_ahead()
         words = sys.stdin.buffer.readline().rstrip(b"\n").split(b"\0")
@@ -377,6 +307,35 @@ def execute_claimed(home: Home, run_dir: Path, token: str, gpus: str | None) -> 
 
     options = Options(gpus=gpus, warn=warn)
     return start(store, run, lease, dict(os.environ), options, orders).exit_status & 0xFF
+
+
+def execute_within(
+    store: RunStore, run: Run, token: str, environ: Mapping[str, str], say: Callable[[str], None]
+) -> int:
+    """Execute a run of a batch or a workflow, whose console it shares, in a process of its own; its exit
+    status, or EXIT_NOT_MINE."""
+    orders = process.Orders()
+    orders.install()
+    try:
+        with lifecycle.locked(store) as held:
+            lease = lifecycle.take_over(held, run, token, this_process())
+    except (GuildError, OSError):
+        return EXIT_NOT_MINE
+    options = Options(
+        foreground=True,
+        echo=(1, 2),
+        warn=lambda text: say(f"WARNING: {text}"),
+        log=lambda text: say(f"INFO: [guild] {text}"),
+        say=lambda text: say(f"INFO: [guild] {text}"),
+    )
+    started = start(store, run, lease, environ, options, orders)
+    if started.failure:
+        say(f"ERROR: [guild] {started.failure}")
+    return started.exit_status
+
+
+def _say(text: str) -> None:
+    files.write_line(2, text)
 
 
 def _import_ahead() -> None:

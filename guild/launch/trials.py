@@ -7,6 +7,8 @@ started again goes on with those that have not completed; its links say which ar
 import json
 import os
 import re
+import signal
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -26,12 +28,13 @@ from guild.launch.spec import Place, build
 from guild.ops.flags import Assignment
 from guild.ops.opdef import OpDef
 from guild.runs import layout, lifecycle, swap
-from guild.runs.lease import Doing
+from guild.runs.lease import Doing, Lease
 from guild.runs.run import Run, is_run_dir
 from guild.runs.status import RunStatus
 from guild.runs.store import RunStore
 
 _LOOK_SECONDS = 0.2
+_WAIT_SECONDS = 5.0  # a signal wakes us; the limit is for the case that it was lost on the way
 _ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -96,6 +99,7 @@ class Runner:
     environ: Mapping[str, str]
     say: Callable[[str], None]
     orders: process.Orders = field(default_factory=process.Orders)
+    may_fork: bool = True  # this process has a single thread
 
     @property
     def is_stopped(self) -> bool:
@@ -163,18 +167,41 @@ class Runner:
             lifecycle.restart(held, run, lease)
         return self._start(run, lease)
 
-    def _start(self, run: Run, lease: Any) -> int:
-        options = supervise.Options(
-            foreground=True,
-            echo=(1, 2),
-            warn=lambda text: self.say(f"WARNING: {text}"),
-            log=lambda text: self.say(f"INFO: [guild] {text}"),
-            say=lambda text: self.say(f"INFO: [guild] {text}"),
-        )
-        started = supervise.start(self.store, run, lease, self.environ, options, self.orders)
-        if started.failure:
-            self.say(f"ERROR: [guild] {started.failure}")
-        return started.exit_status
+    def _start(self, run: Run, lease: Lease) -> int:
+        """Have a run executed by a supervisor of its own: stopping the run does not stop us, and if we are
+        killed, it goes on to its end and is recorded. Its exit status."""
+        supervisor = self._fork(run, lease) if self.may_fork else self._spawn(run, lease)
+        asked: set[int] = set()
+        while os.waitid(os.P_PID, supervisor, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            for number in self._passed_on() - asked:
+                asked.add(number)
+                os.kill(supervisor, number)
+            self.orders.wait(_WAIT_SECONDS)
+        code = os.waitstatus_to_exitcode(os.waitpid(supervisor, 0)[1])
+        if run.claim_lease() is not None and run.status() is RunStatus.PENDING:
+            lifecycle.fail(self.store, run, f"its supervisor ended with {code} before it began", 1)
+        recorded = run.exit_status()
+        return recorded if recorded is not None else code or 0
+
+    def _passed_on(self) -> set[int]:
+        wanted = {signal.SIGTERM: self.orders.stop, signal.SIGINT: self.orders.interrupt}
+        return {int(number) for number, is_wanted in wanted.items() if is_wanted}
+
+    def _fork(self, run: Run, lease: Lease) -> int:
+        pid = os.fork()
+        if pid:
+            return pid
+        code = supervise.EXIT_NOT_MINE
+        try:
+            code = supervise.execute_within(self.store, run, lease.token, self.environ, self.say)
+        finally:
+            os._exit(code & 0xFF)
+
+    def _spawn(self, run: Run, lease: Lease) -> int:
+        import subprocess
+
+        argv = [sys.executable, "-m", "guild.launch.supervise", "--within", str(run.path), lease.token]
+        return subprocess.Popen(argv, env=dict(self.environ)).pid
 
     def link(self, name: str, run_id: str) -> None:
         """Link a run from the parent's directory. Raises OSError."""

@@ -194,15 +194,23 @@ def _renames(value: Any) -> tuple[Rename, ...]:
             and set(item) <= {"pattern", "repl"}
             and isinstance(item.get("pattern"), str)
         ):
-            found.append(Rename(_pattern(item["pattern"]), coerce.text(item.get("repl") or "")))
+            found.append(_rename(item["pattern"], coerce.text(item.get("repl") or "")))
         elif isinstance(item, str) and " " in item.strip():
             pattern, _, repl = item.strip().partition(" ")
-            found.append(Rename(_pattern(pattern), repl.strip()))
+            found.append(_rename(pattern, repl.strip()))
         else:
             raise ValueError(
                 f"expected 'PATTERN REPL' or a mapping of pattern and repl, got {coerce.show(item)}"
             )
     return tuple(found)
+
+
+def _rename(pattern: str, repl: str) -> Rename:
+    try:
+        re.sub(_pattern(pattern), repl, "")
+    except (re.error, IndexError) as e:
+        raise ValueError(f"cannot rename by '{pattern} {repl}': {e}") from None
+    return Rename(pattern, repl)
 
 
 def dependency_flags(deps: Sequence[Dependency]) -> tuple[FlagDef, ...]:

@@ -172,6 +172,11 @@ def test_a_download_of_which_nothing_comes_is_stopped_at_once_and_gone_on_with_l
 
 def test_who_waits_for_the_download_of_another_can_be_stopped(web: Web, tmp_path: Path) -> None:
     path = download(f"{web.url}/a.bin", tmp_path)
-    looks: list[bool] = []
+    looks: list[int] = []
+
+    def stopped() -> bool:
+        looks.append(1)
+        return len(looks) > 2
+
     with file_lock(path.parent / ".guild-cache-lock", 1), pytest.raises(GuildError, match="stopped"):
-        download(f"{web.url}/a.bin", tmp_path, stopped=lambda: looks.append(True) or len(looks) > 2)
+        download(f"{web.url}/a.bin", tmp_path, stopped=stopped)
