@@ -2,18 +2,18 @@
 
 from guild.app import App
 from guild.commands._run_execute import execute
-from guild.commands._run_op import project_source, todays_op
+from guild.commands._run_op import project_source, split_files, todays_op
 from guild.commands._run_options import RunOptions, confirm, console, say
 from guild.commands._run_preview import note, preview
 from guild.errors import GuildError, RunChanged
-from guild.launch import again
-from guild.launch.job import Job
+from guild.launch import again, recipe
+from guild.launch.job import Job, part_of
 from guild.launch.machine import find_place
 from guild.launch.prepare import add_source
-from guild.launch.rejob import Changes, refuse_batch, rejob
+from guild.launch.rejob import Changes, Values, refuse_batch, rejob
 from guild.launch.spec import RunSpec
 from guild.launch.upstream import Standing, standing, upstream_ids
-from guild.runs import lifecycle
+from guild.runs import layout, lifecycle
 from guild.runs.lease import Doing, Lease
 from guild.runs.lifecycle import Held
 from guild.runs.run import Run
@@ -29,7 +29,7 @@ def run_again(app: App, options: RunOptions) -> int:
     _refuse_active(run, "restage" if options.restage else "restart")
     changes = _changes(app, options, run)
     job = rejob(run, changes, find_place(app.environ, str(app.cwd)))
-    refuse_batch(job)
+    refuse_batch(job, changes)
     if not options.restage and (options.stage or run.status() is not RunStatus.STAGED):
         again.refuse_in_place(run, job, changes)
     if options.print_cmd or options.print_env:
@@ -53,8 +53,15 @@ def _changes(app: App, options: RunOptions, run: Run) -> Changes:
     if options.force_sourcecode:
         opdef = todays_op(app, run)
         source = project_source(app, opdef)
+    typed, paths = split_files(options.flags)
     return Changes(
-        flags=options.flags,
+        flags=typed,
+        rows=_rows(app, run, paths, options.force_flags),
+        max_trials=options.max_trials,
+        fail_on_trial_error=options.fail_on_trial_error,
+        batch_label=options.batch_label,
+        batch_tags=options.batch_tags,
+        batch_comment=options.batch_comment,
         label=options.label,
         tags=options.tags,
         comment=options.comment,
@@ -64,6 +71,17 @@ def _changes(app: App, options: RunOptions, run: Run) -> Changes:
         source=source,
         opdef=opdef,
     )
+
+
+def _rows(app: App, run: Run, paths: list[str], force: bool) -> tuple[Values, ...] | None:
+    """The rows of batch files, for a batch."""
+    proto = part_of(run, layout.PROTO)
+    if not paths or proto is None:
+        return () if paths else None
+    from guild.launch.batch_file import read_batch_files
+
+    opdef = recipe.read(proto, find_place(app.environ, str(app.cwd))).opdef
+    return tuple(read_batch_files(paths, app.cwd, opdef.flags if opdef is not None else (), force))
 
 
 def _mend(app: App, run: Run) -> None:

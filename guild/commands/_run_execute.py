@@ -30,7 +30,6 @@ def execute(app: App, options: RunOptions, run: Run, lease: Lease, name: str) ->
             foreground=True,
             echo=(1, 2),
             gpus=options.visible_gpus,
-            stop_after=options.stop_after,
             warn=warn,
             log=_log,
             say=voice.say,

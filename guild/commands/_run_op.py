@@ -1,7 +1,7 @@
 """The operation that a command means, its flags as they were given, and its source code."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,11 +100,16 @@ class Flags:
         return len(self.rows) > 1 or is_batch(self.values)
 
 
+def split_files(args: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
+    """(flags, paths of batch files) of what was typed behind the operation."""
+    typed = tuple(arg for arg in args if not arg.startswith("@"))
+    return typed, [arg[1:] for arg in args if arg.startswith("@")]
+
+
 def read_flags(app: App, options: RunOptions, chosen: Chosen, nested: Nested | None = None) -> Flags:
     """Read, edit and complete what was said about the flags. Raises GuildError for what they do not take."""
     opdef, force = chosen.opdef, options.force_flags
-    typed = [arg for arg in options.flags if not arg.startswith("@")]
-    paths = [arg[1:] for arg in options.flags if arg.startswith("@")]
+    typed, paths = split_files(options.flags)
     given = nested.given if nested is not None else {}
     user = {
         **read_given(opdef.flags, given, force=force, opname=opdef.name),

@@ -1,6 +1,7 @@
 """The job of a batch: what runs its trials, and which ones they are."""
 
 import random
+from dataclasses import replace
 
 from guild.app import App
 from guild.commands._run_op import Flags, project_source, resolve_op
@@ -51,6 +52,8 @@ def batch_job(app: App, options: RunOptions, inner: Job, flags: Flags) -> Job:
     )
     opt_flags = _opt_flags(options, by, inner.spec.opdef)
     spec = build(by, opt_flags, request, find_place(app.environ, str(app.cwd)))
+    if not spec.label:
+        spec = replace(spec, label=inner.spec.label)  # what its trials are made of
     source = None if batch_ops.is_built_in(by) else project_source(app, by)
     return Job(spec, source, {layout.PROTO: inner}, plan)
 

@@ -17,7 +17,7 @@ from guild.launch.prepare import comment, describe, in_staging, prepare, write_e
 from guild.launch.rejob import Changes
 from guild.launch.spec import RunSpec, dependency_flag_names
 from guild.launch.supervise import read_env
-from guild.runs import attrs, lifecycle, swap
+from guild.runs import attrs, layout, lifecycle, swap
 from guild.runs.run import Run
 from guild.runs.status import RunStatus
 from guild.runs.store import RunStore
@@ -49,10 +49,13 @@ def prepare_restage(
     seen = lifecycle.witness(run)
     if not (seen.status.is_ended or seen.status is RunStatus.STAGED):
         raise RunChanged(f"cannot restage run {run.id} because it's {seen.status.value}")
+    is_batch = layout.PROTO in job.parts
+    tags = changes.batch_tags if is_batch else changes.tags
+    text = changes.batch_comment if is_batch else changes.comment
     extra: dict[str, Any] = {
         "initialized": run.int_attr("initialized"),
-        "tags": sorted(changes.tags) or None,
-        "comments": comment(changes.comment, store.clock.now(), environ) if changes.comment else None,
+        "tags": sorted(tags) or None,
+        "comments": comment(text, store.clock.now(), environ) if text else None,
     }
     place = in_staging(store)
     try:
@@ -100,7 +103,7 @@ def refuse_in_place(run: Run, job: Job, changes: Changes) -> None:
                 f"{name}: the run has the files of what it depends on already",
                 "Use --restage RUN to make it anew with others.",
             )
-    if job.parts and (changes.flags or changes.opdef is not None):
+    if job.parts and (changes.flags or changes.opdef is not None or changes.of_batch):
         raise GuildError(
             f"{job.name} has runs of its own, which were made with its flags",
             "Use --restage RUN to make it anew with other values.",

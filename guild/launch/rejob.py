@@ -33,6 +33,13 @@ class Changes:
     gpus: str | None = None
     stop_after: float | None = None
     random_seed: int | None = None
+    max_trials: int | None = None
+    rows: tuple[Values, ...] | None = None  # of batch files
+    fail_on_trial_error: bool = False
+    batch_label: str | None = None
+    batch_tags: tuple[str, ...] = ()
+    batch_comment: str | None = None
+    same_debugging: bool = False  # with the breakpoints of the run: for copies of a part
     force_flags: bool = False
     source: Source = None  # today's source code, for --force-sourcecode
     opdef: OpDef | None = None  # and today's operation
@@ -40,6 +47,12 @@ class Changes:
     @property
     def any(self) -> bool:
         return self != Changes(force_flags=self.force_flags)
+
+    @property
+    def of_batch(self) -> bool:
+        """Whether there are any that only a batch can have."""
+        named = (self.max_trials, self.rows, self.batch_label, self.batch_comment)
+        return self.fail_on_trial_error or bool(self.batch_tags) or any(v is not None for v in named)
 
 
 def rejob(run: Run, changes: Changes, place: Place) -> Job:
@@ -54,10 +67,15 @@ def rejob(run: Run, changes: Changes, place: Place) -> Job:
     if proto is None:
         return _single(run, made, changes, place, source)
     outer = Changes(
-        tags=changes.tags, comment=changes.comment, gpus=changes.gpus, stop_after=changes.stop_after
+        label=changes.batch_label,
+        tags=changes.batch_tags,
+        gpus=changes.gpus,
+        same_debugging=changes.same_debugging,
     )
     spec = respec(run, made, outer, place)
     inner, plan = _batch(proto, made.batch, changes, place)
+    if changes.batch_label is None and run.label in ("", proto.label):
+        spec = replace(spec, label=inner.spec.label)
     return Job(spec, Snapshot(run), {layout.PROTO: inner}, plan)
 
 
@@ -84,14 +102,22 @@ def _for_step(part: Run, given: Values, place: Place) -> Changes:
 
 def _batch(proto: Run, plan: BatchPlan | None, changes: Changes, place: Place) -> tuple[Job, BatchPlan]:
     """The prototype, and the trials made anew where anything of them changed."""
-    inner = rejob(proto, replace(changes, tags=(), comment=None), place)
+    inner = rejob(proto, changes, place)
     opdef = inner.spec.opdef
     if plan is None:
         plan = plan_of_proto(proto, inner)
-    changed = changes.flags or changes.values is not None or changes.opdef is not None or changes.pin
-    if not changed:
+    plan = replace(
+        plan,
+        max_trials=changes.max_trials or plan.max_trials,
+        rows=plan.rows if changes.rows is None else changes.rows,
+        fail_on_trial_error=changes.fail_on_trial_error or plan.fail_on_trial_error,
+    )
+    given = (changes.values, changes.opdef, changes.pin, changes.max_trials, changes.rows)
+    if not changes.flags and all(value is None for value in given):
         return inner, plan
     user = {**plan.user, **inner.spec.user_flags}
+    searches = is_search(inner.spec.flags) or any(map(is_search, plan.rows))
+    plan = replace(plan, search=plan.search or searches)
     base = plan.base
     if changes.values is not None or changes.pin is not None:
         base = dict(inner.spec.flags)
@@ -147,6 +173,8 @@ def respec(run: Run, made: recipe.Recipe, changes: Changes, place: Place) -> Run
         keep_run=params.get("keep_run") is True,
         random_seed=seed,
         force_deps=params.get("force_deps") is True,
+        env=_debugging(made) if changes.same_debugging else {},
+        debug_source=made.dest if changes.same_debugging and made.dest.startswith("/") else "",
         params=params,
     )
     interpreter = made.interpreter or place.python_exe
@@ -155,6 +183,10 @@ def respec(run: Run, made: recipe.Recipe, changes: Changes, place: Place) -> Run
     if changes.label is None and _has_own_label(run, old, template):
         return replace(spec, label=run.label)
     return spec
+
+
+def _debugging(made: recipe.Recipe) -> dict[str, str]:
+    return {n: made.own_env[n] for n in ("PDB_BREAKS", "BREAK_ON_ERROR") if n in made.own_env}
 
 
 def _assigned(opdef: OpDef, old: Values, changes: Changes) -> Assignment:
@@ -192,8 +224,13 @@ def _gpus(params: Mapping[str, Any]) -> str | None:
     return None if gpus is None else str(gpus)
 
 
-def refuse_batch(job: Job) -> None:
-    """Raises GuildError where a run of one set of values was given several."""
+def refuse_batch(job: Job, changes: Changes) -> None:
+    """Raises GuildError where a run of one set of values was given several, or options of a batch."""
+    if job.batch is None and changes.of_batch:
+        raise GuildError(
+            f"{job.name} is no batch: options and files of batches do not apply to it",
+            "Start a batch: guild run --proto RUN ...",
+        )
     if job.batch is None and is_batch(job.spec.flags):
         names = [n for n, v in job.spec.flags.items() if is_batch({n: v})]
         raise GuildError(

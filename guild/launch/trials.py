@@ -43,7 +43,7 @@ class Mould:
 
     def __init__(self, proto: Run, plan: BatchPlan, place: Place) -> None:
         self.proto, self.plan, self._place = proto, plan, place
-        first = rejob(proto, Changes(), place)
+        first = rejob(proto, Changes(same_debugging=True), place)
         self._first = first.spec
         self._has_parts = bool(first.parts)
         # A label that the user gave holds for all trials; one that was made of the flags is made anew.
@@ -59,7 +59,9 @@ class Mould:
         """The same for values that the plan does not have. Raises GuildError."""
         seed = self.plan.seed_of(index)
         if self._has_parts:
-            return rejob(self.proto, Changes(values=values, random_seed=seed), self._place)
+            return rejob(
+                self.proto, Changes(values=values, random_seed=seed, same_debugging=True), self._place
+            )
         first = self._first
         request = replace(first.request, random_seed=seed)
         spec = build(first.opdef, Assignment(dict(values), {}), request, first.place)
@@ -124,6 +126,8 @@ class Runner:
                 run_dir=store.home.runs / place.name,
                 staged=False,
                 extra=carried(part) if part is not None else None,
+                # Of a part that was staged, the files that it depends on are frozen as its code is.
+                resolve=Console() if part is not None and part.map_attr("deps") else None,
             )
             lease = lifecycle.new_lease(store, made, Doing.PREPARING)
             lifecycle.mark_new_pending(made, lease)

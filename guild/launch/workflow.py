@@ -79,7 +79,7 @@ class _Workflow:
             return pin(opdef.requires, values, {}, lambda: self._candidates(step), allow_unfinished=False)
 
         if part is not None:
-            return rejob(part, Changes(pin=fill), self.runner.place)
+            return rejob(part, Changes(pin=fill, same_debugging=True), self.runner.place)
         job = self.compile_step(step, self._values())
         spec = job.spec
         flags = Assignment(dict(fill(spec.opdef, spec.flags)), dict(spec.user_flags))

@@ -290,3 +290,93 @@ def test_a_null_of_a_trial_is_shown_and_saved(project: Make) -> None:
     assert [line.split() for line in shown.splitlines()[1:]] == [["1", "1", "null"], ["2", "2", "a"]]
     assert p.guild("run train.py @t.json --save-trials s.json").code == 0
     assert p.guild("run train.py @s.json --print-trials").out == shown
+
+
+def test_stopping_one_trial_leaves_the_others_to_be_run(project: Make, ledger: Ledger) -> None:
+    p = project({"train.py": TRAIN})
+    ledger.hold.touch()
+    running = p.popen("run train.py x=[1,3,4] -y", env=ledger.env)
+    wait_until(lambda: "3 a" in ledger.lines("begin"))
+    trial = next(r["id"] for r in p.runs() if r["label"] == "x=3 y=a")
+    assert p.guild(f"stop {trial} -y").code == 0
+    assert running.wait().code == 0
+    assert ledger.lines("end") == ["1 a", "4 a"]
+    assert sorted(operations(p)) == ["train.py completed", "train.py completed", "train.py terminated"]
+
+
+def test_a_trial_whose_batch_was_killed_goes_on_and_is_recorded(project: Make, ledger: Ledger) -> None:
+    p = project({"train.py": TRAIN})
+    ledger.hold.touch()
+    running = p.popen("run train.py x=[3,4] --keep-batch -y", env=ledger.env)
+    wait_until(lambda: "3 a" in ledger.lines("begin"))
+    batch = next(r for r in p.runs() if r["operation"] == "train.py+")
+    lease = json.loads(Path(batch["run_dir"], ".guild/lease.json").read_text())
+    _kill(lease["child"]["pid"])
+    running.wait()
+    ledger.hold.unlink()
+    wait_until(lambda: "train.py completed" in operations(p))
+    assert p.guild(f"run --restart {batch['id']} -y", env=ledger.env).code == 0
+    assert ledger.lines("end") == ["3 a", "4 a"]
+
+
+def test_a_time_limit_is_for_each_trial(project: Make, ledger: Ledger) -> None:
+    p = project({"train.py": TRAIN})
+    ledger.hold.touch()
+    done = p.guild("run train.py x=[3,1] --stop-after 0.01 -y", env=ledger.env)
+    assert done.code == 0, done
+    assert ledger.lines("end") == ["1 a"]
+    assert sorted(operations(p)) == ["train.py completed", "train.py terminated"]
+
+
+DEPENDING = {
+    "guild.yml": "train: {main: train, flags: {x: 1}, requires: {file: data.txt}}\n",
+    "train.py": "x = 1\nprint(x, open('data.txt').read())\n",
+    "data.txt": "old",
+}
+
+
+def test_a_staged_batch_has_the_files_of_its_staging(project: Make) -> None:
+    p = project(DEPENDING)
+    assert p.guild("run train x=[1,2] --stage -y").code == 0
+    assert p.guild("run train x=[3,4] --stage-trials -y").code == 0
+    (p.directory / "data.txt").unlink()
+    queue = p.guild("run queue run-once=yes -y")
+    for x in (1, 2, 3, 4):
+        assert f"{x} old" in queue.out
+
+
+def test_a_restaged_batch_takes_search_ranges_files_and_options(project: Make, ledger: Ledger) -> None:
+    p = project({"train.py": TRAIN, "t.csv": "x\n7\n8\n9\n"})
+    assert p.guild("run train.py x=[1,2] --stage -y", env=ledger.env).code == 0
+    assert p.guild("run --restage 1 x=uniform[20:29] -m 2 -bl searched -y").code == 0
+    batch = p.runs()[0]
+    assert batch["label"] == "searched"
+    assert p.guild(f"run --start {batch['id']} -y").code == 0
+    values = [int(line.split()[0]) for line in ledger.lines("end")]
+    assert len(values) == 2
+    assert all(20 <= x <= 29 for x in values)
+    assert p.guild("run train.py x=[1,2] --stage -y", env=ledger.env).code == 0
+    restaged = p.guild("run --restage 1 @t.csv -y")
+    assert restaged.code == 0, restaged
+    assert p.guild("run --start 1 -y").code == 0
+    assert ledger.lines("end")[2:] == ["7 a", "8 a", "9 a", "7 a", "8 a", "9 a"] or ledger.lines("end")[
+        2:
+    ] == [f"{x} a" for x in (1, 2) * 3]
+    refused = p.guild("run train.py --stage -y", env=ledger.env)
+    refused = p.guild("run --restage 1 -m 2 -y")
+    assert refused.code == 1
+    assert "is no batch" in refused.err
+
+
+def test_a_staged_batch_says_what_it_will_run(project: Make, ledger: Ledger) -> None:
+    p = project({"train.py": TRAIN})
+    assert p.guild("run train.py x=[1,2] --stage -y", env=ledger.env).code == 0
+    assert p.runs()[0]["label"] == "x=[1, 2] y=a"
+    assert p.guild("run --restage 1 x=[5,6,7] -y").code == 0
+    assert p.runs()[0]["label"] == "x=[5, 6, 7] y=a"
+
+
+def test_trials_stop_at_breakpoints(project: Make, ledger: Ledger) -> None:
+    p = project({"train.py": TRAIN})
+    done = p.guild("run train.py x=[1,2] --break 3 -y", input="p x\nc\np x\nc\n", env=ledger.env)
+    assert done.out.count("(Pdb)") >= 2, done

@@ -9,20 +9,20 @@ import pytest
 
 from guild.errors import GuildfileError
 from guild.ops.coerce import Entry, Faults
+from guild.ops.guildfile import load_guildfile
 from guild.ops.guildfile_requires import KINDS, dependency_flags, read_requires
-from guild.ops.opdef import Dependency, Rename, ResourceSource
-from guild.ops.project import Project, load_project
+from guild.ops.opdef import Dependency, OpDef, Rename, ResourceSource
 
-Load = Callable[..., Project]
+Find = Callable[[str, str | None, str], OpDef]
 
 
 @pytest.fixture
-def load(tmp_path: Path) -> Load:
-    def write(text: str) -> Project:
+def find(tmp_path: Path) -> Find:
+    def load(text: str, model: str | None, name: str) -> OpDef:
         (tmp_path / "guild.yml").write_text(textwrap.dedent(text))
-        return load_project(tmp_path, {"GUILD_CONFIG": str(tmp_path / "none.yml")})
+        return load_guildfile(tmp_path / "guild.yml").find(model, name).opdef
 
-    return write
+    return load
 
 
 def read(requires: Any, resources: Any = None) -> tuple[Dependency, ...]:
@@ -94,8 +94,10 @@ def test_a_second_source_of_one_address_is_left_out_within_a_resource() -> None:
 
 
 def test_the_attributes_of_a_resource_are_read() -> None:
-    data = {"sources": ["a"], "target-type": "link", "default-unpack": False, "preserve-path": True, "path": "p",
-            "description": "d"}  # fmt: skip
+    data = {
+        "sources": ["a"], "target-type": "link", "default-unpack": False, "preserve-path": True, "path": "p",
+        "description": "d",
+    }  # fmt: skip
     (dep,) = read("r", {"r": data})
     assert (dep.target_type, dep.default_unpack, dep.preserve_path, dep.target_path, dep.description) == (
         "link", False, True, "p", "d",
@@ -107,9 +109,9 @@ def test_the_attributes_of_a_source_are_read() -> None:
     found = source(
         {"file": "a", "flag-name": "f", "sha256": "AB" * 32, "unpack": False, "type": "tar", "select": "x.*",
          "select-min": "(a)", "select-max": "(b)", "optional": True, "warn-if-empty": False,
-         "fail-if-empty": True, "path": "p", "target-type": "link", "preserve-path": False, "post-process": "ls",
-         "replace-existing": True, "always-resolve": True, "params": {"n": 1}, "help": "h",
-         "rename": ["a b", {"pattern": "c", "repl": "d e"}, {"pattern": "f"}]}
+         "fail-if-empty": True, "path": "p", "target-type": "link", "preserve-path": False,
+         "post-process": "ls", "replace-existing": True, "always-resolve": True, "params": {"n": 1},
+         "help": "h", "rename": ["a b", {"pattern": "c", "repl": "d e"}, {"pattern": "f"}]}
     )  # fmt: skip
     assert found == ResourceSource(
         "file", "a", flag_name="f", sha256="ab" * 32, unpack=False, type="tar", select=("x.*",),
@@ -166,9 +168,9 @@ def test_a_fault_in_a_resource_is_told_where_the_resource_is() -> None:
     assert "resources.r: expected a mapping" in fault("r", {"r": 3})
 
 
-def test_a_fault_names_file_and_line(load: Load, tmp_path: Path) -> None:
+def test_a_fault_names_file_and_line(find: Find, tmp_path: Path) -> None:
     with pytest.raises(GuildfileError) as e:
-        load(
+        find(
             """\
             train:
               main: train
@@ -176,7 +178,9 @@ def test_a_fault_names_file_and_line(load: Load, tmp_path: Path) -> None:
                 - file: a
                 - file: b
                   target-type: copi
-            """
+            """,
+            None,
+            "train",
         )
     assert e.value.message.startswith(
         f"error in {tmp_path / 'guild.yml'}:6: train.requires.item 2.target-type:"
@@ -186,14 +190,14 @@ def test_a_fault_names_file_and_line(load: Load, tmp_path: Path) -> None:
 def test_an_unknown_attribute_is_a_warning() -> None:
     faults = Faults(Path("guild.yml"))
     read_requires(Entry({"requires": {"file": "a", "slect": "x"}}, (), faults), "/p", lambda name: None)
-    assert faults.warnings() == ("guild.yml: requires: unknown attribute 'slect' (did you mean 'select'?)",)
+    assert faults.warnings() == ("guild.yml: requires.slect: unknown attribute 'slect' (did you mean 'select'?)",)
 
 
 # In a guildfile.
 
 
-def test_resources_of_the_model_another_one_and_its_parents_are_found(load: Load, tmp_path: Path) -> None:
-    project = load(
+def test_resources_of_the_model_another_one_and_its_parents_are_found(find: Find, tmp_path: Path) -> None:
+    train = find(
         """\
         - config: base
           resources: {common: [c.txt]}
@@ -206,9 +210,10 @@ def test_resources_of_the_model_another_one_and_its_parents_are_found(load: Load
         - model: n
           resources: {other: [o.txt]}
           operations: {x: {main: x}}
-        """
+        """,
+        "m",
+        "train",
     )
-    train = next(op for op in project.operations if op.opref.op == "train")
     assert [(d.name, d.target_path, [s.uri for s in d.sources]) for d in train.requires] == [
         ("data", "in", ["file:d.zip"]), ("common", "", ["file:c.txt"]), ("other", "", ["file:o.txt"]),
     ]  # fmt: skip
