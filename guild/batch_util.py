@@ -22,7 +22,7 @@ from guild.launch.batch import DEFAULT_MAX_TRIALS
 from guild.launch.entry import make_runner
 from guild.launch.job import BatchPlan, part_of
 from guild.launch.rejob import Changes, rejob
-from guild.launch.trials import Mould, Runner, new_trial
+from guild.launch.trials import Mould, Runner, key_of, new_trial
 from guild.ops.flags import read_row, settle
 from guild.runs import layout
 from guild.runs.run import Run
@@ -60,6 +60,8 @@ class Batch:
         self._mould = Mould(proto, self._plan, runner.place)
         self._flags = rejob(proto, Changes(), runner.place).spec.flags
         self._count = len(runner.linked())
+        # What an earlier execution of this batch has completed need not be run again.
+        self._completed = {key_of(t.flags): t for t in self.trials if t.exit_status == 0}
 
     @property
     def flags(self) -> dict[str, Any]:
@@ -98,6 +100,9 @@ class Batch:
         opdef = self._mould.opdef
         given = read_row(opdef.flags, flags, typed=False)
         values = settle(opdef.flags, {**self._flags, **given}).values
+        if (earlier := self._completed.pop(key_of(values), None)) is not None:
+            self._runner.say(f"INFO: [guild] Skipping trial {earlier.id}: it has completed")
+            return earlier
         if self._plan.stage_trials:
             job = self._mould.job_of(values, self._count)
             self._count += 1

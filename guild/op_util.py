@@ -157,6 +157,13 @@ def _decode_plain(text: str) -> Any:
     """Without a YAML library: a value, a list or a mapping of these, with lists in it, one value a line."""
     from guild.op_main import decode
 
+    if text[:1] in ("{", "[", '"'):
+        import json
+
+        try:
+            return json.loads(text)
+        except ValueError:
+            pass
     lines = text.splitlines()
     if lines and all(line.startswith("- ") for line in lines):
         return [decode(line[2:]) for line in lines]

@@ -3,7 +3,7 @@
 import csv
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ def stage_trials(app: App, options: RunOptions, job: Job) -> int:
     """Stage each trial as a run of its own. Ended half-way, whole trials are left and nothing else."""
     plan = _plan(job)
     place = in_staging(app.store)
-    quiet = Console(warn=console(options).warn)
+    quiet = Console(warn=_once(console(options).warn))
     try:
         proto = prepare(
             app.store,
@@ -55,6 +55,18 @@ def stage_trials(app: App, options: RunOptions, job: Job) -> int:
     say(f"{count} trial{'' if count == 1 else 's'} of {job.parts[layout.PROTO].name} staged", options)
     say("To start them one after the other, use 'guild run queue'", options)
     return 0
+
+
+def _once(warn: Callable[[str], None]) -> Callable[[str], None]:
+    """The same for texts that were not said before: trials are much alike."""
+    said: set[str] = set()
+
+    def say(text: str) -> None:
+        if text not in said:
+            said.add(text)
+            warn(text)
+
+    return say
 
 
 def _stage_some(app: App, mould: Mould, indexes: range, quiet: Console) -> Iterator[Run]:
@@ -96,7 +108,7 @@ class _Bar:
     """The progress of a staging: a bar on a terminal, else a line for each trial, as Guild 0.9 logs them."""
 
     def __init__(self, count: int, options: RunOptions) -> None:
-        self._options = options
+        self._options, self._total = options, count
         self.count = 0
         self._bar: Any = None
         if sys.stderr.isatty() and not options.quiet:
@@ -113,11 +125,15 @@ class _Bar:
             self._bar.update(1)
         elif not self._options.quiet:
             label = f" ({run.label})" if run.label else ""
-            click.echo(f"INFO: [guild] Staged trial {run.id}: {name}{label}", err=True)
+            text = f"INFO: [guild] Staged trial {run.id} ({self.count} of {self._total}): {name}{label}"
+            click.echo(text, err=True)
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         if self._bar is not None:
-            self._bar.__exit__(*exc)
+            self._bar.__exit__(kind, error, trace)
+        if error is not None and self.count:
+            rest = "the same command with --needed stages the others"
+            click.echo(f"{self.count} of {self._total} trials are staged; {rest}", err=True)
 
 
 def _plan(job: Job) -> BatchPlan:
@@ -149,6 +165,8 @@ def save_trials(job: Job, name: str) -> int:
         text = _csv(_columns(plan), trials)
     else:
         raise GuildError(f"cannot save trials to '{name}': unsupported extension", "Use .csv or .json.")
+    if not path.absolute().parent.is_dir():
+        raise GuildError(f"cannot save trials to '{name}': there is no directory '{path.absolute().parent}'")
     click.echo(f"Saving trials to {path.absolute()}")
     files.write_whole(path, text.encode())
     return 0

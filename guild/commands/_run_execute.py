@@ -28,7 +28,7 @@ def execute(app: App, options: RunOptions, run: Run, lease: Lease, name: str) ->
         app.environ,
         supervise.Options(
             foreground=True,
-            echo=(1, 2),
+            echo=None if options.quiet else (1, 2),
             gpus=options.visible_gpus,
             warn=warn,
             log=_log,

@@ -22,7 +22,7 @@ from guild.launch.command import shadowed
 from guild.launch.job import Job, Snapshot, Source, step_part
 from guild.launch.machine import find_place
 from guild.launch.spec import Place, RunRequest, build
-from guild.launch.step_values import step_values
+from guild.launch.step_values import filled_options, step_values
 from guild.ops.flags import Assignment
 from guild.ops.opdef import Dependency, OpDef, ResourceSource, Step
 
@@ -120,7 +120,7 @@ def step_job(
 ) -> Job:
     """A step of a workflow, made together with it, so that its code is as it is now."""
     project = there(app, Path(opdef.project_dir))
-    own: dict[str, Any] = dict(step.options)
+    own: dict[str, Any] = filled_options(step, values)
     for name in ("label", "tags"):
         if not own.get(name):
             own[name] = getattr(options, name)

@@ -10,6 +10,7 @@ from guild.commands._run_job import compile_job
 from guild.commands._run_op import Chosen, choose, project_source, read_flags
 from guild.commands._run_options import RunOptions
 from guild.launch.job import ProjectSource
+from guild.launch.rejob import trial_specs
 from guild.launch.spec import RunSpec
 from guild.ops.flags import format_value
 from guild.ops.opdef import FlagDef, OpDef
@@ -41,7 +42,12 @@ def show(app: App, options: RunOptions) -> int:
         from guild.commands._run_batch import print_trials, save_trials
 
         return save_trials(job, options.save_trials) if options.save_trials else print_trials(job)
-    return print_spec(job.spec) if options.print_cmd else print_env_of(app, job.spec)
+    if options.print_env:
+        return print_env_of(app, job.spec)
+    print_spec(job.spec)
+    for spec in trial_specs(job):
+        print_spec(spec)
+    return 0
 
 
 def print_spec(spec: RunSpec) -> int:
@@ -55,7 +61,7 @@ def print_env_of(app: App, spec: RunSpec) -> int:
         **spec.own_env,
         "GUILD_HOME": str(app.home.path),
         "GUILD_OP": spec.opdef.opspec,
-        "GUILD_SOURCECODE": spec.opdef.sourcecode.dest,
+        "GUILD_SOURCECODE": spec.request.debug_source or spec.opdef.sourcecode.dest,
         "CMD_DIR": spec.place.cmd_dir,
         "LOG_LEVEL": "20",
     }

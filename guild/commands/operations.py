@@ -21,7 +21,7 @@ def command(app: App, /, filters: tuple[str, ...], hidden: bool, as_json: bool) 
 
     Those that cannot be run are named in a warning.
     """
-    from guild.commands._project import brief, load_project, project_context
+    from guild.commands._project import load_project, project_context
 
     guildfile = load_project(project_context(app))
     found, warnings = guildfile.check() if guildfile is not None else ([], ())
@@ -38,7 +38,8 @@ def command(app: App, /, filters: tuple[str, ...], hidden: bool, as_json: bool) 
         click.echo(f"WARNING: {text}", err=True)
     for op in chosen:
         if op.fault:
-            click.echo(f"WARNING: '{op.name}' cannot be run: {brief(op.fault)}", err=True)
+            for fault in op.fault.splitlines():
+                click.echo(f"WARNING: '{op.name}' cannot be run: {fault}", err=True)
     if as_json:
         rows = [
             {"name": op.name, "description": op.description, "default": op.default, "error": op.fault or None}

@@ -65,7 +65,7 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
         "metavar": "PATH", "help": "Run the source code there instead of the copy, for a debugger."}),
     (("-r", "--remote"), {"metavar": "REMOTE", "hidden": True}),
     (("-n", "--no-wait"), {"is_flag": True, "hidden": True}),
-    (("-q", "--quiet"), {"is_flag": True, "help": "Say less."}),
+    (("-q", "--quiet"), {"is_flag": True, "help": "Do not show output, and say less."}),
     (("-y", "--yes"), {"is_flag": True, "help": "Do not ask."}),
     (("--print-cmd",), {"is_flag": True, "help": "Show the command and exit."}),
     (("--print-env",), {"is_flag": True, "help": "Show the variables that Guild sets and exit."}),

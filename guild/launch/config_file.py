@@ -53,14 +53,19 @@ def _listed(value: FlagValue) -> FlagValue:
 
 def _set(data: dict[str, Any], name: str, value: FlagValue) -> None:
     """`a.b` is the item `b` of `a`, unless there is an item `a.b`."""
-    if name in data or "." not in name:
-        data[name] = value
+    if _key(data, name) in data or "." not in name:
+        data[_key(data, name)] = value
         return
     head, _, rest = name.partition(".")
-    below = data.get(head)
+    below = data.get(_key(data, head))
     if not isinstance(below, dict):
-        below = data[head] = {}
+        below = data[_key(data, head)] = {}
     _set(below, rest, value)
+
+
+def _key(data: dict[Any, Any], name: str) -> Any:
+    """The key that is written so: it may be a number."""
+    return name if name in data else next((key for key in data if str(key) == name), name)
 
 
 def _merged(source: Path, data: Any, changes: Mapping[str, FlagValue]) -> dict[str, Any]:

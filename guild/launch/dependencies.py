@@ -35,6 +35,9 @@ class Resolution:
 
     deps: dict[str, Any] = field(default_factory=dict)
     moves: list[Move] = field(default_factory=list)
+    before: frozenset[tuple[str, str]] = frozenset()  # resource and source: resolved by an earlier attempt
+    done: list[tuple[str, ResourceSource]] = field(default_factory=list)
+    links: set[str] = field(default_factory=set)  # targets that will be links
 
 
 def resolve(r: Resolver, deps: Sequence[Dependency], reuse: Run | None = None) -> Resolution:
@@ -43,7 +46,8 @@ def resolve(r: Resolver, deps: Sequence[Dependency], reuse: Run | None = None) -
     What did not change since `reuse`, a run that this one is made from, is copied from there. Raises
     DependencyError.
     """
-    found = Resolution({k: v for k, v in r.run.map_attr("deps").items() if isinstance(v, dict)})
+    found = Resolution({k: dict(v) for k, v in r.run.map_attr("deps").items() if isinstance(v, dict)})
+    found.before = frozenset((dep, name) for dep, names in found.deps.items() for name in names)
     for dep in deps:
         r.say(f"Resolving {dep.name}")
         for source in dep.sources:
@@ -58,7 +62,8 @@ def _resolve_source(
 ) -> None:
     resolved = found.deps.setdefault(dep.name, {})
     name = source.resolved_name
-    if name in resolved and not source.always_resolve:
+    known = (dep.name, name) in found.before or (dep.name, source) in found.done
+    if known and not source.always_resolve:
         r.say(f"Skipping resolution of {name} because it's already resolved")
         return
     if r.staging and source.kind == "operation":
@@ -69,19 +74,23 @@ def _resolve_source(
     try:
         if not _reused(r, dep, source, found, reuse):
             _make(r, dep, source, found)
+        found.done.append((dep.name, source))
     except (GuildError, OSError, re.error) as e:  # the last from patterns that another Guild recorded
         _missing(r, dep, source, e)
 
 
 def _missing(r: Resolver, dep: Dependency, source: ResourceSource, error: Exception) -> None:
+    if r.stopped():
+        raise DependencyError("stopped while dependencies were resolved")
     why = error.message if isinstance(error, GuildError) else str(error)
     if isinstance(error, OSError) and error.strerror:
         why = f"{error.strerror}: {error.filename}"
+    why = f"{why} ({source.help})" if source.help and source.help not in why else why
     if source.optional:
         r.say(f"Could not resolve {source.resolved_name} - skipping because dependency is optional")
         return
     text = f"could not resolve '{source.resolved_name}' in {dep.name} resource: {why}"
-    if r.force and not r.stopped():
+    if r.force:
         r.warn(f"a dependency was not met: {text}")
         return
     hint = error.hint if isinstance(error, GuildError) else ""
@@ -97,28 +106,60 @@ def _make(r: Resolver, dep: Dependency, source: ResourceSource, found: Resolutio
             raise GuildError(f"nothing resolved for {source.resolved_name}")
         if source.warn_if_empty:
             r.warn(f"nothing resolved for {source.resolved_name}")
-    for item in items:
-        found.moves.append(_move(r, dep, source, item, made))
+    _warn_of_target_path(r, dep, source)
+    moves = []
+    for number, item in enumerate(items):
+        target = target_of(dep, source, item.member)
+        _refuse_link(r, found, target)
+        moves.append(_move(r, dep, source, item, made, target, number))
+    found.moves += moves
+    found.links.update(move.target for move in moves if move.made.is_symlink())
+    paths = {os.path.relpath(item.path, r.final) for item in items if made not in item.path.parents}
+    # Another source of the same name may have come before, with other places for its files.
+    resolved = found.deps[dep.name]
+    if (dep.name, source.resolved_name) not in found.before:
+        paths |= set(resolved.get(source.resolved_name, {}).get("paths", ()))
     config = r.config(source)
-    found.deps[dep.name][source.resolved_name] = {
+    resolved[source.resolved_name] = {
         "uri": source.uri,
-        "paths": sorted(
-            os.path.relpath(item.path, r.final) for item in items if made not in item.path.parents
-        ),
+        "paths": sorted(paths),
         **({"config": config} if config is not None else {}),
     }
 
 
-def _move(r: Resolver, dep: Dependency, source: ResourceSource, item: Item, made: Path) -> Move:
-    target = target_of(dep, source, item.member)
+def _keeps_path(dep: Dependency, source: ResourceSource) -> bool:
+    return source.preserve_path if source.preserve_path is not None else dep.preserve_path
+
+
+def _warn_of_target_path(r: Resolver, dep: Dependency, source: ResourceSource) -> None:
+    below = source.target_path if source.target_path is not None else dep.target_path
+    if below and _keeps_path(dep, source):
+        r.warn(f"target-path '{below}' specified with preserve-path - ignoring")
+
+
+def _refuse_link(r: Resolver, found: Resolution, target: str) -> None:
+    """Through a link (to a dependency, say) what it leads to would be written to."""
+    at = os.path.dirname(target)
+    while at:
+        if at in found.links or os.path.islink(r.run.path / at):
+            raise GuildError(
+                f"'{target}' cannot be put into the run directory: '{at}' is a link there",
+                "Use another 'target-path'.",
+            )
+        at = os.path.dirname(at)
+
+
+def _move(
+    r: Resolver, dep: Dependency, source: ResourceSource, item: Item, made: Path, target: str, number: int
+) -> Move:
     is_link = (source.target_type or dep.target_type) == "link" and source.kind != "config"
     if is_link:
-        place = made / f"link-{len(os.listdir(made))}"
+        place = made / f"link-{number}"
         os.symlink(os.path.relpath(item.path, (r.final / target).parent), place)
     elif made in item.path.parents:
         place = item.path
     else:
-        place = made / f"copy-{len(os.listdir(made))}"
+        place = made / f"copy-{number}"
         copy_into(item.path, place, r.warn, r.stopped)
     return Move(place, target, source.replace_existing, _entry(target, item.path, item.uri, item.inside))
 
@@ -132,18 +173,25 @@ def target_of(dep: Dependency, source: ResourceSource, member: str) -> str:
     """The place of a file in the run: below `target-path`, by its name alone unless its path is preserved,
     renamed. Raises GuildError for a place outside of the run directory."""
     head, _, name = member.rstrip("/").rpartition("/")
-    for rename in source.rename:
-        try:
-            name = re.sub(rename.pattern, rename.repl, name, count=1)
-        except (re.error, IndexError) as e:
-            raise GuildError(f"cannot rename '{name}' by '{rename.pattern} {rename.repl}': {e}") from None
-    keeps = source.preserve_path if source.preserve_path is not None else dep.preserve_path
+    name = _renamed(source, name)
     below = source.target_path if source.target_path is not None else dep.target_path
-    parts = (below, head if keeps else "", name)
+    parts = (head if _keeps_path(dep, source) else below, name)
     target = os.path.normpath("/".join(p for p in parts if p))
     if target in (".", "..") or target.startswith(("../", "/")) or target.split("/")[0] == layout.GUILD_DIR:
         raise GuildError(f"'{target}' is no place in the run directory")
     return target
+
+
+def _renamed(source: ResourceSource, name: str) -> str:
+    """By the first pattern that matches. Raises GuildError for a replacement that does not fit."""
+    for rename in source.rename:
+        try:
+            renamed, count = re.subn(rename.pattern, rename.repl, name, count=1)
+        except (re.error, IndexError) as e:
+            raise GuildError(f"cannot rename '{name}': '{rename.pattern} {rename.repl}': {e}") from None
+        if count:
+            return renamed
+    return name
 
 
 # What another run has already.
@@ -167,7 +215,8 @@ def _reused(
         return False
     made = r.work / str(len(os.listdir(r.work)))
     made.mkdir()
-    for number, entry in enumerate(entries):
+    taken = {move.target for move in found.moves}  # by another source of the same file
+    for number, entry in enumerate(e for e in entries if e.path not in taken):
         place, origin = made / f"copy-{number}", reuse.path / entry.path
         if source.kind == "config":
             # With the flags as they are now; the project's file may be another one by now.

@@ -4,6 +4,7 @@ did (`docs/run-directory.md`). Pure."""
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from guild.ops.guildfile_requires import rename_words
 from guild.ops.opdef import Dependency, FlagValue, Rename, ResourceSource
 
 KINDS = ("file", "url", "module", "config", "operation")
@@ -55,6 +56,8 @@ def _source(data: Any) -> ResourceSource | None:
     if kind is None:
         return None
     flag_name = data.get("flag-name")
+    if kind == "operation" and flag_name is False:
+        flag_name = None
     target_type = data.get("target-type")
     path = data.get("target-path", data.get("path"))
     params = data.get("params")
@@ -65,7 +68,7 @@ def _source(data: Any) -> ResourceSource | None:
         flag_name="" if flag_name is False else None if flag_name is None else str(flag_name),
         sha256=_text(data.get("sha256")),
         unpack=_boolean(data.get("unpack")),
-        type=_text(data.get("type")),
+        type=str(data["type"]) if data.get("type") in ("zip", "tar", "gzip") else "",
         select=_texts(data.get("select")),
         select_min=_text(data.get("select-min")),
         select_max=_text(data.get("select-max")),
@@ -91,8 +94,7 @@ def renames(value: Any) -> tuple[Rename, ...]:
         if isinstance(item, Mapping) and isinstance(item.get("pattern"), str):
             found.append(Rename(item["pattern"], _text(item.get("repl"))))
         elif isinstance(item, str) and item.strip():
-            pattern, _, repl = item.strip().partition(" ")
-            found.append(Rename(pattern, repl.strip()))
+            found.append(Rename(*(rename_words(item) or (item.strip(), ""))))
     return tuple(found)
 
 

@@ -10,7 +10,6 @@ from guild.base import files
 from guild.errors import GuildError
 from guild.launch.upstream import Standing, is_of, standing
 from guild.ops.opdef import Dependency, FlagDef, FlagValue, ResourceSource
-from guild.runs import layout
 from guild.runs.generated import files_below, generated_top
 from guild.runs.run import Run
 
@@ -27,6 +26,7 @@ class Resolver:
     flags: Mapping[str, FlagValue]
     find_run: Callable[[str], Run | None]
     staging: bool  # sources on other runs are left for later
+    cwd: str = ""  # where the paths that flags tell begin
     flag_defs: Sequence[FlagDef] = ()
     force: bool = False  # a missing dependency is a warning
     say: Callable[[str], None] = lambda text: None
@@ -57,36 +57,49 @@ def find_items(r: Resolver, dep: Dependency, source: ResourceSource, made: Path)
 
 
 def _file(r: Resolver, dep: Dependency, source: ResourceSource, made: Path) -> list[Item]:
+    told = _told(r, dep, source)
+    path = told or _existing(Path(os.path.expanduser(source.target)), Path(dep.location))
+    text = source.target if told is None else str(r.config(source))
+    return _contents(r, dep, source, path, _file_uri(path, text, dep), text)
+
+
+def _told(r: Resolver, dep: Dependency, source: ResourceSource) -> Path | None:
+    """The path that a flag tells: seen from where the command was given, else from the location; what the
+    guildfile says itself, from there alone."""
     config = r.config(source)
-    text = source.target if config is None else str(config)
-    path = _existing(Path(os.path.expanduser(text)), Path(dep.location))
-    return _contents(r, dep, source, path, _file_uri(path, dep), text)
+    if config is None:
+        return None
+    path = Path(os.path.expanduser(str(config)))
+    there = Path(os.path.normpath(Path(r.cwd) / path))
+    if not r.cwd or str(config) == source.target or not there.exists():
+        there = _existing(path, Path(dep.location))
+    r.say(f"Using {config} for {source.resolved_name}")
+    return there
 
 
 def _existing(path: Path, location: Path) -> Path:
-    """The path, seen from the location, else from one of its parents. Raises GuildError."""
-    for directory in (location, *location.parents):
-        found = Path(os.path.normpath(directory / path))
-        if found.exists():
-            return found
-        if path.is_absolute():
-            break
+    """The path, seen from the location. Raises GuildError."""
+    found = Path(os.path.normpath(location / path))
+    if found.exists():
+        return found
     raise GuildError(f"cannot find source file '{path}'", f"It was looked for in '{location}'.")
 
 
-def _file_uri(path: Path, dep: Dependency) -> str:
-    below = path.is_relative_to(dep.location)
-    return f"file:{path.relative_to(dep.location).as_posix() if below else path}"
+def _file_uri(path: Path, text: str, dep: Dependency) -> str:
+    """Relative to the location, unless the file was named otherwise and lies elsewhere."""
+    if os.path.isabs(os.path.expanduser(text)) and not path.is_relative_to(dep.location):
+        return f"file:{path}"
+    return f"file:{Path(os.path.relpath(path, dep.location)).as_posix()}"
 
 
 def _url(r: Resolver, dep: Dependency, source: ResourceSource, made: Path) -> list[Item]:
     from guild.launch.download import download
 
-    config = r.config(source)
-    if config is not None:
-        path = _existing(Path(os.path.expanduser(str(config))), Path(dep.location))
-        return _contents(r, dep, source, path, source.uri, path.name)
+    if told := _told(r, dep, source):
+        return _contents(r, dep, source, told, source.uri, told.name)
     path = download(source.target, r.cache, sha256=source.sha256, progress=r.progress, stopped=r.stopped)
+    if not _unpacks(dep, source, path):
+        _post_process(source, path.parent)
     return _contents(r, dep, source, path, source.uri, path.name)
 
 
@@ -98,17 +111,41 @@ def _contents(
 
     if source.sha256 and source.kind == "file" and path.is_file():
         _check_digest(path, source.sha256)
-    unpacks = source.unpack if source.unpack is not None else dep.default_unpack
-    kind = archive.kind_of(path.name, source.type) if unpacks and path.is_file() else ""
-    if kind:
+    if kind := _unpacks(dep, source, path):
         r.say(f"Unpacking {path}") if not _is_unpacked(r, path) else None
         base = archive.unpack(path, r.cache, kind, stopped=r.stopped)
         _post_process(source, base)
-        members = _selected(source, files_below(base)) if _selects(source) else sorted(os.listdir(base))
-        return [Item(base / m, m, uri, (m,)) for m in members if not archive.is_own_mark(m)]
+        members = _selected(source, _below(base)) if _selects(source) else sorted(os.listdir(base))
+        return _there(r, [Item(base / m, m, uri, (m,)) for m in members if not archive.is_own_mark(m)])
+    kept = _kept_path(text, path)
     if path.is_dir() and _selects(source):
-        return [Item(path / m, m, f"{uri}/{m}") for m in _selected(source, files_below(path))]
-    return [Item(path, _kept_path(text, path), uri)]
+        members = _selected(source, _below(path))
+        return _there(r, [Item(path / m, f"{kept}/{m}", f"{uri}/{m}") for m in members])
+    return [Item(path, kept, uri, (path.name,) if source.kind == "url" else ())]
+
+
+def _below(directory: Path) -> list[str]:
+    """Files and directories: either can be selected."""
+    return files_below(directory, dirs=True)
+
+
+def _there(r: Resolver, items: list[Item]) -> list[Item]:
+    """Those of many files that can be copied; a warning for each of the others."""
+    found = []
+    for item in items:
+        if item.path.is_file() or item.path.is_dir():
+            found.append(item)
+        else:
+            r.warn(f"'{item.path}' is neither a file nor a directory, it is left out")
+    return found
+
+
+def _unpacks(dep: Dependency, source: ResourceSource, path: Path) -> str:
+    """What kind of an archive a file is, if it is to be unpacked, else ''."""
+    from guild.launch import archive
+
+    unpacks = source.unpack if source.unpack is not None else dep.default_unpack
+    return archive.kind_of(path.name, source.type) if unpacks and path.is_file() else ""
 
 
 def _is_unpacked(r: Resolver, path: Path) -> bool:
@@ -120,7 +157,10 @@ def _is_unpacked(r: Resolver, path: Path) -> bool:
 
 def _kept_path(text: str, path: Path) -> str:
     """What `preserve-path` keeps: the path as it was written, unless it leads elsewhere."""
-    return path.name if os.path.isabs(text) or ".." in Path(text).parts else Path(text).as_posix()
+    written = Path(text)
+    return (
+        path.name if os.path.isabs(text) or ".." in written.parts or not written.name else written.as_posix()
+    )
 
 
 def _check_digest(path: Path, sha256: str) -> None:
@@ -184,7 +224,7 @@ def _module(r: Resolver, dep: Dependency, source: ResourceSource, made: Path) ->
 
 
 def _config(r: Resolver, dep: Dependency, source: ResourceSource, made: Path) -> list[Item]:
-    path = _existing(Path(os.path.expanduser(str(r.config(source) or source.target))), Path(dep.location))
+    path = _told(r, dep, source) or _existing(Path(os.path.expanduser(source.target)), Path(dep.location))
     name = path.name.removesuffix(".in")
     target = made / name
     target.write_bytes(fill_config(r, source, path))
@@ -203,10 +243,8 @@ def _operation(r: Resolver, dep: Dependency, source: ResourceSource, made: Path)
     run = _upstream(r, source)
     base, members = run.path, generated_top(run)
     if _selects(source):
-        members = _selected(
-            source, [p for p in files_below(base) if not p.startswith(f"{layout.GUILD_DIR}/")]
-        )
-    return [Item(base / m, m, source.uri) for m in members]
+        members = _selected(source, _below(base))
+    return _there(r, [Item(base / m, m, source.uri) for m in members])
 
 
 def _upstream(r: Resolver, source: ResourceSource) -> Run:

@@ -10,7 +10,7 @@ from guild.base import files
 from guild.errors import GuildError
 from guild.launch import environ as env_rules
 from guild.launch import machine, recipe
-from guild.launch.job import Console, Job, Snapshot, Source
+from guild.launch.job import BatchPlan, Console, Job, Snapshot, Source
 from guild.launch.resolving import resolve_ahead
 from guild.launch.sourcecode import copy_snapshot, copy_source, source_digest, vcs_commit
 from guild.launch.spec import RunSpec, op_attr, run_environ
@@ -56,7 +56,7 @@ def prepare(
         if staged:
             write_env(made, spec, environ, run_id=run_id, run_dir=run_dir, home=store.home.path)
         for name, part in job.parts.items():
-            _prepare_part(store, part, environ, made, run_dir, name, resolve)
+            _prepare_part(store, part, environ, made, run_dir, name, resolve, job.batch)
         if resolve is not None and spec.opdef.requires:
             reuse = job.source.run if isinstance(job.source, Snapshot) else None
             resolve_ahead(store, made, spec, run_dir, resolve, reuse)
@@ -70,6 +70,12 @@ def _known(attributes: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in attributes.items() if value is not None}
 
 
+def _rows_attr(batch: BatchPlan | None) -> dict[str, Any]:
+    """The rows of batch files, where Guild 0.9 looks for them."""
+    rows = batch.rows if batch is not None else ()
+    return {"trials": [dict(row) for row in rows]} if len(rows) > 1 else {}
+
+
 def _prepare_part(
     store: RunStore,
     part: Job,
@@ -78,6 +84,7 @@ def _prepare_part(
     run_dir: Path,
     name: str,
     resolve: Console | None,
+    batch: BatchPlan | None,
 ) -> None:
     """A prototype or a step, of which copies will be run: below the `.guild` of the run that it is of."""
     prepare(
@@ -88,6 +95,7 @@ def _prepare_part(
         run_id=Path(name).name,
         run_dir=run_dir / layout.GUILD_DIR / name,
         staged=False,
+        extra=_rows_attr(batch),
         resolve=resolve,
     )
 

@@ -12,7 +12,7 @@ from guild.launch.job import BatchPlan, Job, Snapshot, Source, part_of, step_par
 from guild.launch.label import render_label
 from guild.launch.spec import Place, RunRequest, RunSpec, build
 from guild.launch.step_values import step_values
-from guild.ops.flags import Assignment, assign, is_batch, read_given
+from guild.ops.flags import Assignment, assign, is_batch, read_given, settle
 from guild.ops.opdef import FlagValue, OpDef
 from guild.runs import layout
 from guild.runs.run import Run
@@ -192,6 +192,8 @@ def _debugging(made: recipe.Recipe) -> dict[str, str]:
 def _assigned(opdef: OpDef, old: Values, changes: Changes) -> Assignment:
     if changes.values is not None:
         flags = Assignment(dict(changes.values), {})
+    elif not changes.flags:  # what the run has was accepted when it was made
+        flags = settle(opdef.flags, {}, base=old, force=True)
     else:
         flags = assign(opdef.flags, changes.flags, base=old, force=changes.force_flags, opname=opdef.name)
     if changes.pin is not None:
@@ -237,3 +239,13 @@ def refuse_batch(job: Job, changes: Changes) -> None:
             f"{', '.join(names)}: a run takes one value, and this makes several",
             "Start a batch: guild run --proto RUN FLAG=[1,2]",
         )
+
+
+def trial_specs(job: Job) -> list[RunSpec]:
+    """What each trial of a batch will run; none for other jobs."""
+    proto = job.parts.get(layout.PROTO)
+    if proto is None or job.batch is None:
+        return []
+    spec = proto.spec
+    trials = [Assignment(dict(values), {}) for values in job.batch.trials]
+    return [build(spec.opdef, flags, spec.request, spec.place) for flags in trials]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from guild.base import files
+from guild.launch.dependency_flags import with_flags
 from guild.launch.job import Console
 from guild.launch.recipe import Recipe
 from guild.launch.spec import RunSpec
@@ -32,8 +33,10 @@ def resolve_ahead(
     from guild.launch import dependencies
 
     force = spec.request.force_deps
-    resolver = _resolver(store, made, spec.opdef, spec.flags, run_dir, console, force, staging=True)
-    found = dependencies.resolve(resolver, spec.opdef.requires, reuse)
+    resolver = _resolver(
+        store, made, spec.opdef, spec.flags, run_dir, console, force, True, spec.place.cmd_dir
+    )
+    found = dependencies.resolve(resolver, [with_flags(d, spec.flags) for d in spec.opdef.requires], reuse)
     _install(made, found, console)
 
 
@@ -48,8 +51,8 @@ def resolve_rest(store: RunStore, run: Run, made: Recipe, console: Console) -> "
 
     flags = run.map_attr("flags")
     force = made.force_deps
-    resolver = _resolver(store, run, made.opdef, flags, run.path, console, force, staging=False)
-    return dependencies.resolve(resolver, made.opdef.requires, run)
+    resolver = _resolver(store, run, made.opdef, flags, run.path, console, force, False, made.cmd_dir)
+    return dependencies.resolve(resolver, [with_flags(d, flags) for d in made.opdef.requires], run)
 
 
 def install(run: Run, found: "Resolution | None", console: Console) -> None:
@@ -75,6 +78,7 @@ def _resolver(
     console: Console,
     force: bool,
     staging: bool,
+    cwd: str,
 ) -> "Resolver":
     from guild.launch.dependencies import Resolver
 
@@ -88,6 +92,7 @@ def _resolver(
         cache=store.home.cache / "resources",
         flags=flags,
         find_run=store.get,
+        cwd=cwd,
         flag_defs=opdef.flags,
         staging=staging,
         force=force,

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from guild.errors import GuildError
-from guild.ops.flag_values import encode_inline, format_value
+from guild.ops.flag_values import encode_inline, format_value, to_text
 from guild.ops.opdef import FlagValue, Step
 
 _REFERENCE = re.compile(r"\$\{([^}]*)\}")
@@ -24,6 +25,20 @@ def step_values(step: Step, parent: Values) -> dict[str, FlagValue]:
         if owner and owner in (step.name, step.opspec) and value is not None:
             values[flag] = format_value(value) if isinstance(value, str) else value
     return values
+
+
+def filled_options(step: Step, parent: Values) -> dict[str, Any]:
+    """The options of a step with the workflow's flags in them; other references, such as those of a label
+    to the step's own flags, stay."""
+    return {name: _in_option(value, parent) for name, value in step.options.items()}
+
+
+def _in_option(value: Any, parent: Values) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_in_option(item, parent) for item in value)
+    if not isinstance(value, str):
+        return value
+    return _REFERENCE.sub(lambda m: to_text(parent[m[1]]) if m[1] in parent else m[0], value)
 
 
 def filled(value: FlagValue, parent: Values, step: Step) -> FlagValue:

@@ -240,11 +240,11 @@ def run_batch(runner: Runner) -> int:
     left = {run.id: run for run in own}
     by_values: dict[str, list[str]] = {}
     for run in sorted(own, key=lambda r: (r.timestamp or 0, r.id)):
-        by_values.setdefault(_key(run.map_attr("flags")), []).append(run.id)
+        by_values.setdefault(key_of(run.map_attr("flags")), []).append(run.id)
     for index, values in enumerate(plan.trials):
         if runner.is_stopped:
             return 1
-        earlier = by_values.get(_key(values))
+        earlier = by_values.get(key_of(values))
         code = _trial(runner, mould, values, index, left[earlier.pop(0)] if earlier else None)
         if code != 0 and plan.fail_on_trial_error and not runner.is_stopped:
             rest = len(plan.trials) - index - 1
@@ -254,7 +254,8 @@ def run_batch(runner: Runner) -> int:
     return 1 if runner.is_stopped else 0
 
 
-def _key(values: Mapping[str, Any]) -> str:
+def key_of(values: Mapping[str, Any]) -> str:
+    """Equal for the flags of trials that are the same."""
     return json.dumps(dict(values), sort_keys=True, default=str)
 
 

@@ -83,11 +83,13 @@ def pin(
         if flag is None:
             continue
         given = filled.get(flag)
-        if isinstance(given, list) or (isinstance(given, str) and _ID.fullmatch(given)):
+        if isinstance(given, str) and _ID.fullmatch(given):
             continue
         if listed is None:
             listed = list(runs())
-        if given not in (None, ""):
+        if isinstance(given, list):  # a batch over these runs
+            filled[flag] = [_by_prefix(flag, str(one), source, listed) for one in given]
+        elif given not in (None, ""):
             filled[flag] = _by_prefix(flag, str(given), source, listed)
         elif latest := _latest(source, listed, allow_unfinished):
             filled[flag] = latest.id
@@ -96,7 +98,7 @@ def pin(
 
 def _by_prefix(flag: str, prefix: str, source: ResourceSource, runs: Sequence[Run]) -> str:
     """The id that begins so, of a run that will do; what is no such id is a path and stays."""
-    if "/" in prefix or prefix.startswith("."):
+    if "/" in prefix or prefix.startswith(".") or _ID.fullmatch(prefix):
         return prefix
     found = [run for run in runs if run.id.startswith(prefix) and is_of(run, source)]
     if len(found) == 1:

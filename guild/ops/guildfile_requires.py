@@ -1,6 +1,7 @@
 """`requires` of a guildfile: what an operation needs before it can run, from resources and in place."""
 
 import re
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -126,7 +127,7 @@ def _source(at: Entry) -> ResourceSource | None:
         kinds[0],
         get(kinds[0], _target, ""),
         name=get("name", coerce.text, ""),
-        flag_name=maybe("flag-name", _flag_name),
+        flag_name=maybe("flag-name", _flag_name if kinds[0] != "operation" else _run_flag_name),
         sha256=get("sha256", _sha256, ""),
         unpack=maybe("unpack", coerce.boolean),
         type=get("type", coerce.one_of("zip", "tar", "gzip"), ""),
@@ -158,6 +159,11 @@ def _target(value: Any) -> str:
 def _flag_name(value: Any) -> str:
     """`no` means that there is no flag."""
     return "" if value is False else coerce.text(value)
+
+
+def _run_flag_name(value: Any) -> str | None:
+    """That of an operation cannot be done without, as in Guild 0.9: the flag holds the id of the run."""
+    return None if value is False else coerce.text(value)
 
 
 def _sha256(value: Any) -> str:
@@ -195,14 +201,27 @@ def _renames(value: Any) -> tuple[Rename, ...]:
             and isinstance(item.get("pattern"), str)
         ):
             found.append(_rename(item["pattern"], coerce.text(item.get("repl") or "")))
-        elif isinstance(item, str) and " " in item.strip():
-            pattern, _, repl = item.strip().partition(" ")
-            found.append(_rename(pattern, repl.strip()))
+        elif isinstance(item, str) and (words := rename_words(item)):
+            found.append(_rename(*words))
         else:
             raise ValueError(
                 f"expected 'PATTERN REPL' or a mapping of pattern and repl, got {coerce.show(item)}"
             )
     return tuple(found)
+
+
+def rename_words(text: str) -> tuple[str, str] | None:
+    """Pattern and replacement of `PATTERN REPL`, either of them in quotes perhaps; backslashes are kept."""
+    if "'" not in text and '"' not in text:
+        pattern, _, repl = text.strip().partition(" ")
+        return (pattern, repl.strip()) if repl.strip() else None
+    words = shlex.shlex(text, posix=True)
+    words.whitespace_split, words.commenters, words.escape = True, "", ""
+    try:
+        pattern, repl = words
+    except ValueError:  # an open quote, or not two words
+        return None
+    return pattern, repl
 
 
 def _rename(pattern: str, repl: str) -> Rename:
@@ -222,5 +241,10 @@ def dependency_flags(deps: Sequence[Dependency]) -> tuple[FlagDef, ...]:
             continue
         alias = source.target if name == f"operation:{source.target}" else None
         text = f"Run of {source.target} to use" if source.kind == "operation" else f"Path for {source.uri}"
-        found[name] = FlagDef(name, description=source.help or text, alias=alias, arg_skip=True)
+        # An id such as 1234e567 is no number.
+        kind = "string" if source.kind == "operation" else None
+        default = source.target if source.kind == "file" else None
+        found[name] = FlagDef(
+            name, default, description=source.help or text, type=kind, alias=alias, arg_skip=True
+        )
     return tuple(found.values())

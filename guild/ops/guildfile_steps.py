@@ -108,6 +108,8 @@ def read_steps(entry: Entry) -> tuple[Step, ...]:
     if not isinstance(value, list):
         entry.faults.add((*entry.where, "steps"), f"expected a list, got {coerce.show(value)}")
         return ()
+    if not value:
+        entry.faults.add((*entry.where, "steps"), "expected at least one step")
     steps = [_step(entry, item, (*entry.where, "steps", number)) for number, item in enumerate(value)]
     return tuple(step for step in steps if step is not None)
 

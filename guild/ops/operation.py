@@ -128,7 +128,10 @@ def _command(entry: Entry, name: str, what: str) -> tuple[str | None, tuple[str,
     default: tuple[str, ...] = (name.removesuffix(".py").replace("-", "_"),)
     module, *args = entry.get("main", _words, default)
     module = module.removesuffix(".py")
-    return module, ("${python_exe}", "-um", "guild.op_main", module, *args, "--", FLAG_ARGS)
+    head = ("${python_exe}", "-um", "guild.op_main", module)
+    if "${flag_args}" in args:  # their place is given
+        return module, (*head, *(FLAG_ARGS if word == "${flag_args}" else word for word in args))
+    return module, (*head, *args, "--", FLAG_ARGS)
 
 
 def _with_steps(opdef: OpDef, entry: Entry) -> OpDef:

@@ -1,5 +1,6 @@
 """Where a project's guildfile is, and the source files of its operations."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,9 +27,9 @@ class MainScript:
 
 
 def find_guildfile(directory: Path) -> Path | None:
-    """`guild.yml` of this very directory."""
+    """`guild.yml` of this very directory, whatever it is: what cannot be read is said when it is."""
     path = directory / GUILDFILE
-    return path if path.is_file() else None
+    return path if os.path.lexists(path) else None
 
 
 def find_project(directory: Path) -> Project:

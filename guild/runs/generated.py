@@ -36,9 +36,11 @@ def generated_top(run: Run) -> list[str]:
     return [n for n in names if n != layout.GUILD_DIR and n not in holding]
 
 
-def files_below(directory: Path, skip: frozenset[str] = frozenset((layout.GUILD_DIR,))) -> list[str]:
-    """Relative paths (with `/`) of all files below a directory, sorted. Links to directories are files here,
-    not followed; `skip` names entries at the top that are left out."""
+def files_below(
+    directory: Path, skip: frozenset[str] = frozenset((layout.GUILD_DIR,)), *, dirs: bool = False
+) -> list[str]:
+    """Relative paths (with `/`) of all files below a directory, with `dirs` of the directories too, sorted.
+    Links to directories are files here, not followed; `skip` names entries at the top that are left out."""
     found: list[str] = []
     todo = [""]
     while todo:
@@ -50,6 +52,7 @@ def files_below(directory: Path, skip: frozenset[str] = frozenset((layout.GUILD_
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     todo.append(path)
-                else:
-                    found.append(path)
+                    if not dirs:
+                        continue
+                found.append(path)
     return sorted(found)

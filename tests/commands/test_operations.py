@@ -47,16 +47,17 @@ def test_a_broken_guildfile_is_an_error_that_says_where(guild: Guild) -> None:
     assert "guild.yml" in outcome.err
 
 
-def test_a_bad_operation_is_listed_with_a_warning(guild: Guild) -> None:
+def test_a_bad_operation_is_listed_with_a_warning_for_each_fault(guild: Guild) -> None:
     Path("guild.yml").write_text(
         "good: {exec: echo}\nbad: {exec: echo, tags: {}, flags: 3}\nodd: {exec: echo, lable: x}\n"
     )
     outcome = guild("operations")
     assert (outcome.code, outcome.out) == (0, "bad\ngood\nodd\n")
-    odd, bad = outcome.err.splitlines()
+    odd, bad, other = outcome.err.splitlines()
     assert odd == "WARNING: guild.yml: odd.lable: unknown attribute 'lable' (did you mean 'label'?)"
     assert bad.startswith("WARNING: 'bad' cannot be run: error in ")
-    assert bad.endswith("guild.yml:2: bad.flags: expected a mapping, got int 3 (and 1 more)")
+    assert bad.endswith("guild.yml:2: bad.flags: expected a mapping, got int 3")
+    assert "guild.yml:2: bad.tags: expected a text" in other
 
 
 def test_operations_are_told_as_json(guild: Guild) -> None:

@@ -40,9 +40,10 @@ def test_a_directory_is_copied_whole(scene: Scene) -> None:
     assert scene.manifest() == ["d d - file:d"]
 
 
-def test_a_file_is_looked_for_in_the_parents_too(scene: Scene) -> None:
+def test_a_file_is_not_looked_for_in_the_parents(scene: Scene) -> None:
     dep = Dependency("res", (ResourceSource("file", "data.txt"),), str(scene.project / "d/e"))
-    assert scene.put(dep) == {"data.txt": "data"}
+    with pytest.raises(DependencyError, match=r"cannot find source file 'data.txt'"):
+        scene.put(dep)
 
 
 def test_a_missing_file_is_named(scene: Scene) -> None:
@@ -129,7 +130,7 @@ def test_a_target_is_the_name_below_the_target_path() -> None:
 def test_only_the_first_match_is_renamed() -> None:
     assert target("aa.txt", {"rename": (Rename("a", "b"),)}) == "ba.txt"
     assert target("x-1.txt", {"rename": (Rename(r"(.*)-(\d)", r"\2/\1"),)}) == "1/x.txt"
-    assert target("a", {"rename": (Rename("a", "b"), Rename("b", "c"))}) == "c"
+    assert target("a", {"rename": (Rename("a", "b"), Rename("b", "c"))}) == "b"
 
 
 @pytest.mark.parametrize(
@@ -251,6 +252,18 @@ def test_a_flag_tells_another_place(scene: Scene) -> None:
     }
     scene.name = "other"
     assert scene.put(scene.dep(source), flags={"data": str(scene.project / "d/a10.csv")}) == {"a10.csv": "10"}
+
+
+def test_the_path_that_a_flag_tells_is_seen_from_where_the_command_was_given(scene: Scene) -> None:
+    source = ResourceSource("file", "d/a1.csv", flag_name="data")
+    scene.write({"d/data.txt": "inner"})
+    inner = str(scene.project / "d")
+    assert scene.put(scene.dep(source), flags={"data": "data.txt"}, cwd=inner) == {"data.txt": "inner"}
+    assert scene.manifest()[-1].endswith(" file:d/data.txt")
+    assert scene.says[-1] == "Using data.txt for data"
+    scene.name = "other"
+    scene.write({"d/d/a1.csv": "not this"})
+    assert scene.put(scene.dep(source), flags={"data": "d/a1.csv"}, cwd=inner) == {"a1.csv": "1"}
 
 
 def test_a_flag_that_leads_nowhere_is_an_error(scene: Scene) -> None:

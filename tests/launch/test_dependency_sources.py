@@ -109,7 +109,7 @@ def test_what_an_address_holds_is_downloaded_and_recorded(scene: Scene) -> None:
     with serve(**{"x.txt": b"web"}) as web:
         url = f"{web.url}/x.txt"
         assert scene.put(scene.dep(ResourceSource("url", url))) == {"x.txt": "web"}
-        assert scene.manifest() == [f"d x.txt {sha1('web')} {url}"]
+        assert scene.manifest() == [f"d x.txt {sha1('web')} {url} x.txt"]
         assert scene.deps()["res"][url]["uri"] == url
         scene.name = "local"
         local = ResourceSource("url", url, flag_name="x")

@@ -53,7 +53,10 @@ def test_a_text_is_the_line_of_a_step_with_nothing_else() -> None:
 
 def test_an_operation_without_steps_has_none() -> None:
     assert read_steps(Entry({}, ("op",), Faults(Path("guild.yml")))) == ()
-    assert read() == ()
+
+
+def test_no_step_at_all_is_a_fault() -> None:
+    assert fault()[1] == "expected at least one step"
 
 
 def test_the_line_holds_flags_options_and_batch_files_in_any_order() -> None:

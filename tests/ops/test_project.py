@@ -2,6 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from guild.errors import GuildfileError
+from guild.ops.guildfile import load_guildfile
 from guild.ops.project import MainScript, Project, find_guildfile, find_main, find_project
 
 
@@ -13,9 +15,12 @@ def test_a_guildfile_is_looked_for_in_the_directory_itself_only(tmp_path: Path) 
     assert find_project(tmp_path / "sub") == Project(tmp_path / "sub", None)
 
 
-def test_a_directory_called_guild_yml_is_no_guildfile(tmp_path: Path) -> None:
-    (tmp_path / "guild.yml").mkdir()
-    assert find_guildfile(tmp_path) is None
+def test_what_is_called_guild_yml_is_meant_to_be_one_and_said_if_it_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "guild.yml").symlink_to("gone.yml")
+    found = find_guildfile(tmp_path)
+    assert found is not None
+    with pytest.raises(GuildfileError, match=r"error in .*guild.yml: No such file"):
+        load_guildfile(found)
 
 
 @pytest.mark.parametrize(
