@@ -11,9 +11,9 @@ from guild.launch.batch import DEFAULT_MAX_TRIALS, Space, grid, is_search, searc
 from guild.launch.job import BatchPlan, Job, Snapshot, Source, part_of, step_part
 from guild.launch.label import render_label
 from guild.launch.spec import Place, RunRequest, RunSpec, build
-from guild.launch.step_values import step_values
+from guild.launch.step_values import filled_options, step_values
 from guild.ops.flags import Assignment, assign, is_batch, read_given, settle
-from guild.ops.opdef import FlagValue, OpDef
+from guild.ops.opdef import FlagValue, OpDef, Step
 from guild.runs import layout
 from guild.runs.run import Run
 
@@ -85,19 +85,19 @@ def _single(run: Run, made: recipe.Recipe, changes: Changes, place: Place, sourc
     for index, step in enumerate(spec.opdef.steps):
         part = part_of(run, step_part(index))
         if part is not None:
-            given = step_values(step, spec.flags)
-            parts[step_part(index)] = rejob(part, _for_step(part, given, place), place)
+            parts[step_part(index)] = rejob(part, _for_step(part, step, spec.flags, place), place)
     return Job(spec, source, parts)
 
 
-def _for_step(part: Run, given: Values, place: Place) -> Changes:
-    """The values of a step, with those that its workflow gives it now."""
+def _for_step(part: Run, step: Step, values: Values, place: Place) -> Changes:
+    """The values and the label of a step, as its workflow, with these values, gives them now."""
     inner = part_of(part, layout.PROTO) or part
-    old = inner.map_attr("flags")
+    old, given = inner.map_attr("flags"), step_values(step, values)
     opdef = recipe.read(inner, place).opdef
+    label = filled_options(step, values).get("label")
     if opdef is None or not given:
-        return Changes()
-    return Changes(values={**old, **read_given(opdef.flags, given, force=True)})
+        return Changes(label=label)
+    return Changes(values={**old, **read_given(opdef.flags, given, force=True)}, label=label)
 
 
 def _batch(proto: Run, plan: BatchPlan | None, changes: Changes, place: Place) -> tuple[Job, BatchPlan]:

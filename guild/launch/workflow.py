@@ -13,7 +13,7 @@ from guild.launch.checks import run_checks
 from guild.launch.job import Job, part_of, step_part
 from guild.launch.rejob import Changes, Values, rejob
 from guild.launch.spec import build
-from guild.launch.step_values import step_values
+from guild.launch.step_values import filled_options, step_values
 from guild.launch.trials import Runner
 from guild.launch.upstream import pin
 from guild.ops.flags import Assignment, format_flags
@@ -98,7 +98,7 @@ class _Workflow:
         given = {name: values.get(name) for name in step_values(step, self._values())}
         params = self.runner.parent.map_attr("run_params")
         options = {name: params[name] for name in ("label", "tags") if params.get(name)}
-        options.update(step.options)
+        options.update(filled_options(step, self.runner.parent.map_attr("flags")))
         return " ".join(w for w in (step.opspec, *option_words(options), format_flags(given)) if w)
 
     def _skips(self, step: Step, job: Job) -> bool:

@@ -125,14 +125,6 @@ def test_a_flag_tells_another_file(project: Make) -> None:
     assert p.guild("run train data=nix -y").code == 1
 
 
-def test_the_path_of_a_flag_is_seen_from_where_the_command_was_given(project: Make) -> None:
-    p = project(train("{file: data.txt, flag-name: data}"))
-    inner = p.directory / "d"
-    given = p.guild("-C .. run train data=b.txt --stage -y", cwd=inner)
-    assert given.code == 0, given
-    assert run(p, f"--start {only(p)['id']}").out == "b.txt: b\n"
-
-
 def test_a_dependency_of_the_command_line_is_a_link(project: Make) -> None:
     p = project(train("file: data.txt"))
     assert run(p, "train --dep d").out == "d: ['a.txt', 'b.txt']\ndata.txt: data\n"
