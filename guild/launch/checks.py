@@ -49,11 +49,12 @@ def _faults(run: Run, check: Check, project_dir: str, say: Callable[[str], None]
 
 
 def _matching(run: Run, pattern: str) -> list[str]:
-    """The files below the run directory whose path fits; `*` does not stand for `/`."""
+    """The files and directories below the run directory whose path fits; `*` does not stand for `/`."""
     wanted = os.path.normpath(pattern).split("/")
     skip = frozenset(() if wanted[0] == layout.GUILD_DIR else (layout.GUILD_DIR,))
     names = files_below(run.path, skip)
-    return [n for n in names if _fits(n.split("/"), wanted)]
+    above = {n[:at] for n in names for at, c in enumerate(n) if c == "/"}
+    return [n for n in sorted({*names, *above}) if _fits(n.split("/"), wanted)]
 
 
 def _fits(parts: list[str], wanted: list[str]) -> bool:

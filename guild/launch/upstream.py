@@ -13,6 +13,7 @@ Values = Mapping[str, FlagValue]
 
 _USABLE = frozenset((RunStatus.COMPLETED, RunStatus.TERMINATED))
 _TO_COME = frozenset((RunStatus.STAGED, RunStatus.PENDING, RunStatus.RUNNING))
+_SHORTEST_NUMERIC_ID = 4
 _ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -100,6 +101,8 @@ def _by_prefix(flag: str, prefix: str, source: ResourceSource, runs: Sequence[Ru
     """The id that begins so, of a run that will do; what is no such id is a path and stays."""
     if "/" in prefix or prefix.startswith(".") or _ID.fullmatch(prefix):
         return prefix
+    if prefix.isdigit() and len(prefix) < _SHORTEST_NUMERIC_ID:  # a number of a list is not meant to be an id
+        raise GuildError(f"{flag}={prefix}: expected the id of a run, at least four digits of it")
     found = [run for run in runs if run.id.startswith(prefix) and is_of(run, source)]
     if len(found) == 1:
         return found[0].id

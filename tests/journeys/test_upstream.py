@@ -135,6 +135,8 @@ def test_a_run_now_takes_the_latest_upstream_that_has_ended_or_the_marked_one(pr
     assert p.guild("run train -y").out.strip() == "made 1!"
     two = next(r["id"] for r in p.runs() if "n=2" in (r["label"] or ""))
     assert p.guild(f"run train prep={two[:8]} -y").out.strip() == "made 2!"
+    numbered = p.guild("run train prep=1 -y")
+    assert "prep=1: expected the id of a run" in numbered.err
     wrong = p.guild("run train prep=ffffffff -y")
     assert wrong.code == 1
     assert "there is no run of prep whose id begins so" in wrong.err

@@ -66,7 +66,7 @@ def test_a_run_without_output_holds_no_pattern(expect: Expect, run: Run) -> None
         ("[ab].txt", True),
         ("c.txt", False),
         ("*/a.txt", False),
-        ("sub", False),
+        ("sub", True),
         ("A.txt", False),
         ("../*/a.txt", False),
         (".guild/attrs/exit_status", True),
@@ -142,3 +142,11 @@ def test_all_checks_are_made_whatever_fails(run: Run) -> None:
     checks = [Check(output="nope"), Check(file="a.txt"), Check(file="nope"), Check(output="end")]
     assert run_checks(run, checks, "", said.append) == (2, 4)
     assert sum("check failed" in line for line in said) == 2
+
+
+def test_a_directory_is_found_like_a_file(expect: Expect, run: Run) -> None:
+    (run.path / "sub" / "deep").mkdir(parents=True)
+    (run.path / "sub" / "deep" / "x.txt").write_text("x")
+    assert expect(file="sub")[0]
+    assert expect(file="sub/*")[0]
+    assert not expect(file="deep")[0]
