@@ -193,20 +193,3 @@ def _encoding(data: Any) -> dict[str, str] | None:
     if not isinstance(data, Mapping) or not data:
         return None
     return {k if isinstance(k, str) else format_value(k): to_text(v) for k, v in data.items()}
-
-
-def split_command(command: str | Sequence[Any]) -> list[str]:
-    """The words of a guildfile's `exec` or `main`, a text or a list; `${flag_args}` becomes FLAG_ARGS.
-
-    Raises GuildError for an empty command and an open quote.
-    """
-    if isinstance(command, str):
-        try:
-            words = shlex.split(command)
-        except ValueError as e:
-            raise GuildError(f"invalid command '{command}': {e}", "Close or escape the quote.") from None
-    else:
-        words = [to_text(word) for word in command]
-    if not words:
-        raise GuildError("the command is empty", "Say what to run.")
-    return [FLAG_ARGS if word == _FLAG_ARGS_WORD else word for word in words]

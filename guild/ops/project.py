@@ -9,14 +9,6 @@ GUILDFILE = "guild.yml"
 
 
 @dataclass(frozen=True)
-class Project:
-    """A directory and its guildfile, if it has one."""
-
-    directory: Path
-    guildfile: Path | None
-
-
-@dataclass(frozen=True)
 class MainScript:
     """The source file that `main` names. `module` is its dotted name below `root`, empty for one that runs
     as a plain script."""
@@ -30,10 +22,6 @@ def find_guildfile(directory: Path) -> Path | None:
     """`guild.yml` of this very directory, whatever it is: what cannot be read is said when it is."""
     path = directory / GUILDFILE
     return path if os.path.lexists(path) else None
-
-
-def find_project(directory: Path) -> Project:
-    return Project(directory, find_guildfile(directory))
 
 
 def find_main(main: str, roots: Sequence[Path]) -> MainScript | None:

@@ -14,7 +14,7 @@ from guild.ops.project import MainScript, find_guildfile, find_main
 # Loaded when they are needed: most commands only need the types.
 if TYPE_CHECKING:
     from guild.ops.flag_import import ImportedFlags
-    from guild.ops.guildfile import Guildfile, OpSummary
+    from guild.ops.guildfile import Guildfile
 
 
 @dataclass(frozen=True)
@@ -86,15 +86,6 @@ def resolve(opspec: str | None, context: Context, providers: Sequence[Provider])
             resolved = found if isinstance(found, Resolved) else Resolved(found)
             return replace(resolved, warnings=(*warnings, *resolved.warnings))
     raise missing
-
-
-def available(context: Context, hidden: bool = True) -> "list[OpSummary]":
-    """The operations of the guildfile here; those whose names begin with `_` only with `hidden`.
-
-    Raises GuildfileError.
-    """
-    guildfile = project_guildfile(context)
-    return guildfile.operations(hidden) if guildfile is not None else []
 
 
 def project_guildfile(context: Context) -> "Guildfile | None":

@@ -9,15 +9,6 @@ from guild.runs.manifest import ManifestEntry, read_manifest
 from guild.runs.run import Run
 
 
-def is_listed(path: str, listed: frozenset[str]) -> bool:
-    """Whether a path (relative to the run directory), or a directory that holds it, is among `listed`."""
-    while path:
-        if path in listed:
-            return True
-        path = path.rpartition("/")[0]
-    return False
-
-
 def listed_paths(entries: Iterable[ManifestEntry]) -> frozenset[str]:
     """All that a manifest names."""
     return frozenset(entry.path.rstrip("/") for entry in entries)

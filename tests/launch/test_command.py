@@ -16,7 +16,6 @@ from guild.launch.command import (
     flag_env,
     render_command,
     shadowed,
-    split_command,
 )
 from guild.ops.opdef import FLAG_ARGS, FlagDef
 
@@ -215,22 +214,3 @@ def test_encodings_that_guild_0_9_wrote_are_looked_up_by_value() -> None:
 @pytest.mark.parametrize("data", [None, [], "x", {"x": None}, {"x": [1]}, {"x": {"arg-encoding": 3}}])
 def test_a_damaged_attribute_gives_plain_flags_or_none(data: Any) -> None:
     assert cmd_flags_from_attr(data) == ((FlagDef("x"),) if isinstance(data, dict) else ())
-
-
-# Commands.
-
-
-def test_a_command_is_split_into_words() -> None:
-    assert split_command("run 'a b' ${flag_args} ${x}") == ["run", "a b", FLAG_ARGS, "${x}"]
-    assert split_command(["run", "a b", 5, True, "${flag_args}"]) == ["run", "a b", "5", "1", FLAG_ARGS]
-
-
-@pytest.mark.parametrize("command", ["", "  ", []])
-def test_an_empty_command_is_an_error(command: Any) -> None:
-    with pytest.raises(GuildError, match="empty"):
-        split_command(command)
-
-
-def test_an_open_quote_is_an_error_that_shows_the_command() -> None:
-    with pytest.raises(GuildError, match=r"echo 'x.*quotation"):
-        split_command("echo 'x")

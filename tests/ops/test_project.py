@@ -4,7 +4,7 @@ import pytest
 
 from guild.errors import GuildfileError
 from guild.ops.guildfile import load_guildfile
-from guild.ops.project import MainScript, Project, find_guildfile, find_main, find_project
+from guild.ops.project import MainScript, find_guildfile, find_main
 
 
 def test_a_guildfile_is_looked_for_in_the_directory_itself_only(tmp_path: Path) -> None:
@@ -12,7 +12,6 @@ def test_a_guildfile_is_looked_for_in_the_directory_itself_only(tmp_path: Path) 
     (tmp_path / "sub").mkdir()
     assert find_guildfile(tmp_path) == tmp_path / "guild.yml"
     assert find_guildfile(tmp_path / "sub") is None
-    assert find_project(tmp_path / "sub") == Project(tmp_path / "sub", None)
 
 
 def test_what_is_called_guild_yml_is_meant_to_be_one_and_said_if_it_cannot_be_read(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from guild.errors import GuildError, GuildfileError, OperationNotFound
 from guild.ops.found import ImportSpec, merge, wanted
 from guild.ops.opdef import Choice, FlagDef, OpDef
 from guild.ops.opref import OpRef
-from guild.ops.resolve import Context, OpSpec, Provider, Resolved, available, parse_opspec, resolve
+from guild.ops.resolve import Context, OpSpec, Provider, Resolved, parse_opspec, resolve
 
 OTHER = OpDef(OpRef("builtin", "guildai", "1", "", "other"), "other", ("other",), "")
 
@@ -145,13 +145,6 @@ def test_a_wrong_operation_is_an_error_where_it_is_asked_for(
         resolve("train", context, [])
     assert e.value.message.startswith(f"error in {context.cwd / 'guild.yml'}:1: train.tags: ")
     assert "contains an error" in e.value.hint
-
-
-def test_what_can_be_run_here_is_what_the_guildfile_has(context: Context, write: Callable[..., None]) -> None:
-    assert available(context) == []
-    write("train: {exec: x, description: T}\n_hidden: {exec: x}\n")
-    assert [(o.name, o.description) for o in available(context)] == [("train", "T"), ("_hidden", "")]
-    assert [o.name for o in available(context, hidden=False)] == ["train"]
 
 
 # Flags of the script.

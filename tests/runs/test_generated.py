@@ -4,11 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from guild.runs import layout
-from guild.runs.generated import files_below, generated_top, is_listed, listed_paths
+from guild.runs.generated import files_below, generated_top
 from guild.runs.manifest import ManifestEntry
 from guild.runs.run import Run
 
@@ -53,17 +51,6 @@ def test_a_directory_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         generated_top(Run(tmp_path / "run"))
 
 
-def test_a_path_is_listed_by_itself_or_by_a_directory_that_holds_it() -> None:
-    listed = listed_paths([ManifestEntry("d", "data/", "-", "x"), ManifestEntry("s", "a/b.py", "-", "x")])
-    assert listed == {"data", "a/b.py"}
-    assert is_listed("data", listed)
-    assert is_listed("data/deep/er", listed)
-    assert is_listed("a/b.py", listed)
-    assert not is_listed("a", listed)
-    assert not is_listed("database", listed)
-    assert not is_listed("", listed)
-
-
 def test_files_below_are_sorted_and_links_to_directories_are_not_followed(tmp_path: Path) -> None:
     run = run_with(tmp_path, ["b", "a/x", "a/.guild/y", "empty/x"])
     (run.path / "empty/x").unlink()
@@ -71,13 +58,3 @@ def test_files_below_are_sorted_and_links_to_directories_are_not_followed(tmp_pa
     os.mkfifo(run.path / "pipe")
     assert files_below(run.path) == ["a/.guild/y", "a/x", "b", "loop", "pipe"]
     assert files_below(run.path, frozenset(("a", "b", ".guild"))) == ["loop", "pipe"]
-
-
-PATHS = st.lists(st.sampled_from(["a", "b", "a b", "é"]), min_size=1, max_size=3).map("/".join)
-
-
-@given(st.sets(PATHS), PATHS)
-def test_a_path_is_listed_exactly_if_one_of_its_beginnings_is(listed: set[str], path: str) -> None:
-    parts = path.split("/")
-    beginnings = {"/".join(parts[: n + 1]) for n in range(len(parts))}
-    assert is_listed(path, frozenset(listed)) == bool(beginnings & listed)
