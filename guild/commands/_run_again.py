@@ -7,7 +7,7 @@ from guild.commands._run_options import RunOptions, confirm, console, say
 from guild.commands._run_preview import note, preview
 from guild.errors import GuildError, RunChanged
 from guild.launch import again, recipe
-from guild.launch.job import Job, part_of
+from guild.launch.job import Job, part_of, step_part
 from guild.launch.machine import find_place
 from guild.launch.prepare import add_source
 from guild.launch.rejob import Changes, Values, refuse_batch, rejob
@@ -51,7 +51,12 @@ def run_again(app: App, options: RunOptions) -> int:
 def _changes(app: App, options: RunOptions, run: Run) -> Changes:
     opdef = source = None
     if options.force_sourcecode:
-        opdef = todays_op(app, run)
+        if part_of(run, step_part(0)) is not None:
+            raise GuildError(
+                f"the steps of run {run.id} were made with it, and keep their source code",
+                "To take today's, run the workflow anew: guild run --proto RUN --force-sourcecode",
+            )
+        opdef = todays_op(app, part_of(run, layout.PROTO) or run)
         source = project_source(app, opdef)
     typed, paths = split_files(options.flags)
     return Changes(
@@ -62,6 +67,7 @@ def _changes(app: App, options: RunOptions, run: Run) -> Changes:
         batch_label=options.batch_label,
         batch_tags=options.batch_tags,
         batch_comment=options.batch_comment,
+        keep_batch=options.keep_batch,
         label=options.label,
         tags=options.tags,
         comment=options.comment,

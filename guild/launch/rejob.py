@@ -39,6 +39,7 @@ class Changes:
     batch_label: str | None = None
     batch_tags: tuple[str, ...] = ()
     batch_comment: str | None = None
+    keep_batch: bool = False
     same_debugging: bool = False  # with the breakpoints of the run: for copies of a part
     force_flags: bool = False
     source: Source = None  # today's source code, for --force-sourcecode
@@ -52,7 +53,8 @@ class Changes:
     def of_batch(self) -> bool:
         """Whether there are any that only a batch can have."""
         named = (self.max_trials, self.rows, self.batch_label, self.batch_comment)
-        return self.fail_on_trial_error or bool(self.batch_tags) or any(v is not None for v in named)
+        said = self.fail_on_trial_error or self.keep_batch or bool(self.batch_tags)
+        return said or any(value is not None for value in named)
 
 
 def rejob(run: Run, changes: Changes, place: Place) -> Job:
@@ -73,6 +75,8 @@ def rejob(run: Run, changes: Changes, place: Place) -> Job:
         same_debugging=changes.same_debugging,
     )
     spec = respec(run, made, outer, place)
+    keeps = changes.keep_batch or run.map_attr("run_params").get("keep_batch") is True
+    spec = replace(spec, request=replace(spec.request, keep_run=keeps))
     inner, plan = _batch(proto, made.batch, changes, place)
     if changes.batch_label is None and run.label in ("", proto.label):
         spec = replace(spec, label=inner.spec.label)

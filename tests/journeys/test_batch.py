@@ -380,3 +380,25 @@ def test_trials_stop_at_breakpoints(project: Make, ledger: Ledger) -> None:
     p = project({"train.py": TRAIN})
     done = p.guild("run train.py x=[1,2] --break 3 -y", input="p x\nc\np x\nc\n", env=ledger.env)
     assert done.out.count("(Pdb)") >= 2, done
+
+
+def test_a_restaged_batch_is_kept_if_it_was_to_be_kept(project: Make, ledger: Ledger) -> None:
+    p = project({"train.py": TRAIN})
+    assert p.guild("run train.py x=[1,2] --keep-batch --stage -y", env=ledger.env).code == 0
+    assert p.guild("run --restage 1 x=[4,5] -y").code == 0
+    assert p.guild("run --start 1 -y").code == 0
+    assert "train.py+ completed" in operations(p)
+    assert p.guild("run train.py x=[1,2] --stage -y", env=ledger.env).code == 0
+    assert p.guild("run --restage 1 --keep-batch -y").code == 0
+    assert p.guild("run --start 1 -y").code == 0
+    assert operations(p).count("train.py+ completed") == 2
+
+
+def test_a_batch_takes_todays_source_code_when_it_is_asked_to(project: Make, ledger: Ledger) -> None:
+    p = project({"train.py": TRAIN})
+    assert p.guild("run train.py x=[1,2] --stage -y", env=ledger.env).code == 0
+    p.write({"train.py": TRAIN.replace('y = "a"', 'y = "new"')})
+    assert p.guild("run --restage 1 --force-sourcecode -y").code == 0
+    assert p.guild("run --start 1 -y").code == 0
+    assert [line.split()[0] for line in ledger.lines("end")] == ["1", "2"]
+    assert "new" in (p.home / "runs" / p.runs()[0]["id"] / "train.py").read_text()
