@@ -209,6 +209,9 @@ class Watch:
     def _exit_status(self) -> int:
         if self.requested is not None:
             return self.requested
+        if self.orders.interrupt:
+            # Ctrl-C has reached the whole group: the operation may have ended by it before we looked.
+            return STATUS_INTERRUPTED
         info = os.waitid(os.P_PID, self.child.pid, os.WEXITED | os.WNOWAIT)
         if info is None:
             return 0

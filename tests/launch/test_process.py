@@ -479,3 +479,14 @@ def test_a_daemon_that_prints_and_prints_does_not_hang_the_run(
     assert time.monotonic() - began < 20
     pid = int(Path(op.command.cwd, "pid").read_text())
     wait_until(lambda: identify(pid) is None, 10, "its end by the closed pipe")
+
+
+def test_an_operation_that_ctrl_c_ended_before_we_looked_is_recorded_as_interrupted(operation: Make) -> None:
+    """A terminal sends SIGINT to both: the operation may be gone when its supervisor gets to it."""
+    made = sh(operation, "kill -INT $$")
+    child = made.fork()
+    let_go(child)
+    wait_until(lambda: os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None)
+    made.orders.interrupt = True
+    watch = Watch(child, made.command, made.orders, lambda data, stream: None, 30.0)
+    assert watch.until_ended() == -16
