@@ -3,12 +3,14 @@
 import sys
 import time
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from guild.errors import GuildError
-from guild.launch.job import Console
+
+if TYPE_CHECKING:  # not for 'guild run --help'
+    from guild.launch.job import Console
 
 _PAIRS = (
     ("minimize", "maximize"), ("no_gpus", "gpus"), ("optimize", "optimizer"), ("print_cmd", "print_env"),
@@ -161,8 +163,10 @@ def say(text: str, options: RunOptions) -> None:
         click.echo(text)
 
 
-def console(options: RunOptions) -> Console:
+def console(options: RunOptions) -> "Console":
     """Where the slow parts of making a run speak: to stderr; downloads show their progress on a terminal."""
+    from guild.launch.job import Console
+
     say_err = (lambda text: None) if options.quiet else tell
     return Console(say_err, warn, _Progress() if sys.stderr.isatty() and not options.quiet else _silent)
 

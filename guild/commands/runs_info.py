@@ -12,8 +12,6 @@ from guild.base import yamlio
 from guild.base.text import format_time, printable
 from guild.commands._runs_options import SETTINGS, RunsCommand, filter_options, one_chosen, take_filters
 from guild.commands._show import json_text, last_scalars, plain, start_time
-from guild.launch.recipe import upstream_of
-from guild.launch.upstream import Standing, standing
 from guild.runs import layout
 from guild.runs.attrs import attr_names
 from guild.runs.run import Run
@@ -109,6 +107,9 @@ def _origin(run: Run) -> str:
 def _waits(app: App, run: Run, status: RunStatus) -> dict[str, str]:
     """What keeps a staged or pending run from running, as far as that is known."""
     if status is RunStatus.STAGED:
+        from guild.launch.recipe import upstream_of
+        from guild.launch.upstream import Standing, standing
+
         places = staged_places(app.store.runs())
         place = {"queue_place": f"{places.index(run.id) + 1} of {len(places)}"} if run.id in places else {}
         to_come = [r for r in upstream_of(run) if standing(app.store.get(r)) is Standing.WAIT]

@@ -119,7 +119,9 @@ def _batch(proto: Run, plan: BatchPlan | None, changes: Changes, place: Place) -
     given = (changes.values, changes.opdef, changes.pin, changes.max_trials, changes.rows)
     if not changes.flags and all(value is None for value in given):
         return inner, plan
-    user = {**plan.user, **inner.spec.user_flags}
+    # What a new file says comes over what was typed when the batch was made.
+    named = {name for row in changes.rows or () for name in row}
+    user = {n: v for n, v in plan.user.items() if n not in named} | dict(inner.spec.user_flags)
     searches = is_search(inner.spec.flags) or any(map(is_search, plan.rows))
     plan = replace(plan, search=plan.search or searches)
     base = plan.base

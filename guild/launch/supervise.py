@@ -39,7 +39,6 @@ class Options:
     foreground: bool = False
     echo: tuple[int, int] | None = None  # file descriptors for stdout and stderr of the operation
     gpus: str | None = None
-    stop_after: float | None = None  # minutes
     warn: Callable[[str], None] = lambda text: None
     log: Callable[[str], None] = lambda text: None
     say: Callable[[str], None] = lambda text: None  # what is done before the operation begins
@@ -227,7 +226,7 @@ class _Execution:
         return RunOutput(self.run, self.made, self.command.environ, self.options.echo, self.options.warn)
 
     def _watch(self, child: process.Child, output: RunOutput) -> process.Watch:
-        minutes = self.options.stop_after if self.options.stop_after is not None else self.made.stop_after
+        minutes = self.made.stop_after
         grace = _seconds("STOP_AFTER_KILL_DELAY", STOP_GRACE) + (QUEUE_GRACE if self.run.is_queue else 0)
         return process.Watch(
             child,
@@ -266,7 +265,10 @@ def main(argv: list[str]) -> int:
     `--within RUN_DIR TOKEN`."""
     if argv[:1] == ["--within"]:
         store = RunStore(Home(Path(os.environ["GUILD_HOME"])))
-        return execute_within(store, Run(Path(argv[1])), argv[2], dict(os.environ), _say) & 0xFF
+        return (
+            execute_within(store, Run(Path(argv[1])), argv[2], dict(os.environ), _say, process.Orders())
+            & 0xFF
+        )
     if argv[:1] == ["--wait"]:
         _import_ahead()
         words = sys.stdin.buffer.readline().rstrip(b"\n").split(b"\0")
@@ -310,11 +312,15 @@ def execute_claimed(home: Home, run_dir: Path, token: str, gpus: str | None) -> 
 
 
 def execute_within(
-    store: RunStore, run: Run, token: str, environ: Mapping[str, str], say: Callable[[str], None]
+    store: RunStore,
+    run: Run,
+    token: str,
+    environ: Mapping[str, str],
+    say: Callable[[str], None],
+    orders: process.Orders,
 ) -> int:
     """Execute a run of a batch or a workflow, whose console it shares, in a process of its own; its exit
-    status, or EXIT_NOT_MINE."""
-    orders = process.Orders()
+    status, or EXIT_NOT_MINE. `orders`: with what has come for this process until now."""
     orders.install()
     try:
         with lifecycle.locked(store) as held:

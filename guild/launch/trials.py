@@ -9,7 +9,6 @@ import os
 import re
 import signal
 import sys
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,7 +20,7 @@ from guild.launch import process, recipe, supervise
 from guild.launch.batch import describe
 from guild.launch.job import BatchPlan, Console, Job, Snapshot, part_of
 from guild.launch.label import render_label
-from guild.launch.needed import same_runs, skipping
+from guild.launch.needed import runs_of, skipping
 from guild.launch.prepare import in_staging, prepare
 from guild.launch.rejob import Changes, plan_of_proto, rejob
 from guild.launch.spec import Place, build
@@ -46,6 +45,7 @@ class Mould:
         first = rejob(proto, Changes(same_debugging=True), place)
         self._first = first.spec
         self._has_parts = bool(first.parts)
+        self._others: dict[str, list[Run]] | None = None  # by their flags: read once, and only for --needed
         # A label that the user gave holds for all trials; one that was made of the flags is made anew.
         template = first.spec.label_template
         made_of_flags = render_label(template, first.spec.flags)
@@ -71,7 +71,13 @@ class Mould:
 
     def is_met(self, store: RunStore, values: Mapping[str, Any], index: int) -> list[Run]:
         """With `--needed`, the runs that make a trial unnecessary."""
-        return same_runs(store, self.job_of(values, index).spec) if self.plan.needed else []
+        if not self.plan.needed:
+            return []
+        if self._others is None:
+            self._others = {}
+            for run in runs_of(store, self._first.opdef.opref):
+                self._others.setdefault(key_of(run.map_attr("flags")), []).append(run)
+        return self._others.get(key_of(self.job_of(values, index).spec.flags), [])
 
     def shown(self, values: Mapping[str, Any]) -> str:
         """`train (lr=0.1, m=2)`."""
@@ -197,7 +203,7 @@ class Runner:
             return pid
         code = supervise.EXIT_NOT_MINE
         try:
-            code = supervise.execute_within(self.store, run, lease.token, self.environ, self.say)
+            code = supervise.execute_within(self.store, run, lease.token, self.environ, self.say, self.orders)
         finally:
             os._exit(code & 0xFF)
 
@@ -264,7 +270,7 @@ def _when_ended(runner: Runner, run: Run) -> RunStatus:
     if run.status() is RunStatus.RUNNING:
         runner.say(f"INFO: [guild] Waiting for trial {run.id}, which is running")
     while (status := run.status()) is RunStatus.RUNNING and not runner.is_stopped:
-        time.sleep(_LOOK_SECONDS)
+        runner.orders.wait(_LOOK_SECONDS)
     return status
 
 

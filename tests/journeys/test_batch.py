@@ -359,10 +359,8 @@ def test_a_restaged_batch_takes_search_ranges_files_and_options(project: Make, l
     restaged = p.guild("run --restage 1 @t.csv -y")
     assert restaged.code == 0, restaged
     assert p.guild("run --start 1 -y").code == 0
-    assert ledger.lines("end")[2:] == ["7 a", "8 a", "9 a", "7 a", "8 a", "9 a"] or ledger.lines("end")[
-        2:
-    ] == [f"{x} a" for x in (1, 2) * 3]
-    refused = p.guild("run train.py --stage -y", env=ledger.env)
+    assert ledger.lines("end")[2:] == ["7 a", "8 a", "9 a"]
+    assert p.guild("run train.py --stage -y", env=ledger.env).code == 0
     refused = p.guild("run --restage 1 -m 2 -y")
     assert refused.code == 1
     assert "is no batch" in refused.err
