@@ -39,20 +39,17 @@ def unpack(
     Raises GuildError naming the archive and the member for a path or a link that leads outside, a special
     file, more than `max_bytes` in all (default 100 GiB, GUILD_MAX_UNPACKED_SIZE), and for a damaged archive.
     """
-    import hashlib
-
     limit = max_bytes if max_bytes is not None else _limit()
-    key = hashlib.sha224(os.fsencode(f"file\n{archive.absolute()}")).hexdigest()
     info = os.stat(archive)
     stamp = f"{info.st_mtime_ns} {info.st_size} {kind}"
-    target = cache / key
+    target = place_of(archive, cache)
     mark = target / f"{_MARK}{archive.name}.unpacked"
     try:
         if mark.read_text() == stamp:
             return target
     except (OSError, ValueError):
         pass
-    fresh = cache / f"{key}.{os.urandom(4).hex()}"
+    fresh = cache / f"{target.name}.{os.urandom(4).hex()}"
     os.makedirs(fresh)
     try:
         _unpack_into(archive, fresh, kind, limit, stopped)
@@ -61,6 +58,13 @@ def unpack(
     finally:
         files.remove_tree(fresh)
     return target
+
+
+def place_of(archive: Path, cache: Path) -> Path:
+    """Where an archive is, or will be, unpacked (`cache/resources` of Guild 0.9)."""
+    import hashlib
+
+    return cache / hashlib.sha224(os.fsencode(f"file\n{archive.absolute()}")).hexdigest()
 
 
 def _limit() -> int:

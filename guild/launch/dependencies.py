@@ -131,8 +131,12 @@ def _keeps_path(dep: Dependency, source: ResourceSource) -> bool:
     return source.preserve_path if source.preserve_path is not None else dep.preserve_path
 
 
+def _target_path(dep: Dependency, source: ResourceSource) -> str:
+    return source.target_path if source.target_path is not None else dep.target_path
+
+
 def _warn_of_target_path(r: Resolver, dep: Dependency, source: ResourceSource) -> None:
-    below = source.target_path if source.target_path is not None else dep.target_path
+    below = _target_path(dep, source)
     if below and _keeps_path(dep, source):
         r.warn(f"target-path '{below}' specified with preserve-path - ignoring")
 
@@ -174,8 +178,7 @@ def target_of(dep: Dependency, source: ResourceSource, member: str) -> str:
     renamed. Raises GuildError for a place outside of the run directory."""
     head, _, name = member.rstrip("/").rpartition("/")
     name = _renamed(source, name)
-    below = source.target_path if source.target_path is not None else dep.target_path
-    parts = (head if _keeps_path(dep, source) else below, name)
+    parts = (head if _keeps_path(dep, source) else _target_path(dep, source), name)
     target = os.path.normpath("/".join(p for p in parts if p))
     if target in (".", "..") or target.startswith(("../", "/")) or target.split("/")[0] == layout.GUILD_DIR:
         raise GuildError(f"'{target}' is no place in the run directory")

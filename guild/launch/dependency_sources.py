@@ -28,6 +28,7 @@ class Resolver:
     staging: bool  # sources on other runs are left for later
     cwd: str = ""  # where the paths that flags tell begin
     flag_defs: Sequence[FlagDef] = ()
+    dependency_flags: frozenset[str] = frozenset()  # those that say where a source is
     force: bool = False  # a missing dependency is a warning
     say: Callable[[str], None] = lambda text: None
     warn: Callable[[str], None] = lambda text: None
@@ -112,7 +113,8 @@ def _contents(
     if source.sha256 and source.kind == "file" and path.is_file():
         _check_digest(path, source.sha256)
     if kind := _unpacks(dep, source, path):
-        r.say(f"Unpacking {path}") if not _is_unpacked(r, path) else None
+        if not archive.place_of(path, r.cache).is_dir():
+            r.say(f"Unpacking {path}")
         base = archive.unpack(path, r.cache, kind, stopped=r.stopped)
         _post_process(source, base)
         members = _selected(source, _below(base)) if _selects(source) else sorted(os.listdir(base))
@@ -146,13 +148,6 @@ def _unpacks(dep: Dependency, source: ResourceSource, path: Path) -> str:
 
     unpacks = source.unpack if source.unpack is not None else dep.default_unpack
     return archive.kind_of(path.name, source.type) if unpacks and path.is_file() else ""
-
-
-def _is_unpacked(r: Resolver, path: Path) -> bool:
-    import hashlib
-
-    key = hashlib.sha224(os.fsencode(f"file\n{path.absolute()}")).hexdigest()
-    return (r.cache / key).is_dir()
 
 
 def _kept_path(text: str, path: Path) -> str:
@@ -235,7 +230,7 @@ def fill_config(r: Resolver, source: ResourceSource, path: Path) -> bytes:
     """The content of a config file with the run's flags. Raises GuildError, OSError."""
     from guild.launch.config_file import fill_in
 
-    flags = {n: v for n, v in r.flags.items() if n != source.config_flag and not n.startswith("operation:")}
+    flags = {n: v for n, v in r.flags.items() if n not in r.dependency_flags}
     return fill_in(path, flags, source.params, r.flag_defs)
 
 

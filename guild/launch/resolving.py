@@ -12,7 +12,7 @@ from guild.base import files
 from guild.launch.dependency_flags import with_flags
 from guild.launch.job import Console
 from guild.launch.recipe import Recipe
-from guild.launch.spec import RunSpec
+from guild.launch.spec import RunSpec, dependency_flag_names
 from guild.ops.opdef import OpDef
 from guild.runs import layout
 from guild.runs.run import Run
@@ -94,6 +94,7 @@ def _resolver(
         find_run=store.get,
         cwd=cwd,
         flag_defs=opdef.flags,
+        dependency_flags=frozenset(dependency_flag_names(opdef)),
         staging=staging,
         force=force,
         say=console.say,

@@ -143,7 +143,8 @@ def test_a_config_file_gets_the_flags(scene: Scene) -> None:
     source = ResourceSource("config", "sub/c.yml.in", flag_name="cfg", params={"p": 4})
     held = scene.put(
         scene.dep(source),
-        flags={"b": 3, "a.c": "x z", "operation:prep": "id", "n": None},
+        flags={"b": 3, "a.c": "x z", "operation:prep": "id", "data": "other", "n": None},
+        dependency_flags=frozenset(("operation:prep", "data")),  # by whatever name
         flag_defs=[FlagDef("a.c", arg_split="shlex")],
     )
     assert held == {"c.yml": "a:\n  c:\n  - x\n  - z\nb: 3\np: 4\n"}
