@@ -10,7 +10,7 @@ from guild.app import App
 from guild.commands._show import echo_table, run_row
 from guild.errors import EXIT_DECLINED, GuildError
 from guild.runs.run import Run
-from guild.runs.selection import Seen
+from guild.runs.seen import Seen
 
 _SHOWN = 50
 T = TypeVar("T")

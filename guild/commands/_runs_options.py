@@ -8,8 +8,10 @@ import click
 
 from guild.app import App
 from guild.errors import GuildError
+from guild.runs.filters import Filters
 from guild.runs.run import Run
-from guild.runs.selection import Filters, Seen, look, select
+from guild.runs.seen import Seen
+from guild.runs.selection import look, select
 from guild.runs.status import RunStatus
 
 F = Callable[..., Any]

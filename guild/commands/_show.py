@@ -11,7 +11,7 @@ import click
 from guild.base.text import format_time, table
 from guild.runs import layout
 from guild.runs.run import Run
-from guild.runs.selection import Seen
+from guild.runs.seen import Seen
 
 _MAX_DEPTH = 100
 _ABOVE = ".." + os.sep

@@ -22,7 +22,8 @@ from guild.commands._runs_options import (
 from guild.commands._show import echo_table, json_text, last_scalars, operation_text, start_time
 from guild.errors import GuildError
 from guild.runs import layout
-from guild.runs.selection import Filters, Seen
+from guild.runs.filters import Filters
+from guild.runs.seen import Seen
 from guild.runs.status import RunStatus
 
 CORE = ("run", "operation", "started", "time", "status", "label")

@@ -18,9 +18,10 @@ from guild.commands._runs_options import (
     take_filters,
     yes_option,
 )
+from guild.runs.filters import Filters
 from guild.runs.lifecycle import Held, drop, locked, recover, to_trash
 from guild.runs.run import Run
-from guild.runs.selection import Filters, Seen
+from guild.runs.seen import Seen
 from guild.runs.status import RunStatus
 
 

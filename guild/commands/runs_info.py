@@ -15,7 +15,8 @@ from guild.commands._show import json_text, last_scalars, plain, start_time
 from guild.runs import layout
 from guild.runs.attrs import attr_names
 from guild.runs.run import Run
-from guild.runs.selection import Seen, staged_places
+from guild.runs.seen import Seen
+from guild.runs.selection import staged_places
 from guild.runs.status import RunStatus
 
 # Attributes that are shown in a place of their own, or that tell little to people.

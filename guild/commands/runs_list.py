@@ -10,7 +10,9 @@ from guild.app import App
 from guild.commands._runs_options import SETTINGS, RunsCommand, filter_options, take_filters
 from guild.commands._show import echo_table, json_text, operation_text, run_row
 from guild.runs import layout
-from guild.runs.selection import Filters, Seen, look
+from guild.runs.filters import Filters
+from guild.runs.seen import Seen
+from guild.runs.selection import look
 
 F = Callable[..., Any]
 PAGE = 20

@@ -18,8 +18,10 @@ from guild.commands._runs_options import (
     yes_option,
 )
 from guild.errors import GuildError
+from guild.runs.filters import Filters
 from guild.runs.run import Run
-from guild.runs.selection import Filters, Seen, look, select
+from guild.runs.seen import Seen
+from guild.runs.selection import look, select
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from guild.app import App
 from guild.commands._runs_options import SETTINGS, filter_options, one_chosen, take_filters
 from guild.errors import GuildError
 from guild.runs import layout
+from guild.runs.filters import Filters
 from guild.runs.output import tail
 from guild.runs.run import Run, is_run_dir
-from guild.runs.selection import Filters, look
+from guild.runs.selection import look
 from guild.runs.status import RunStatus
 
 _POLL = 0.1

@@ -40,7 +40,7 @@ class Run:
     def opref(self) -> OpRef | None:
         """None where it cannot be read as one."""
         try:
-            return parse_opref(self._read(layout.OPREF).decode("utf-8", "surrogateescape"))
+            return parse_opref(self.read(layout.OPREF).decode("utf-8", "surrogateescape"))
         except (OSError, OpRefError):
             return None
 
@@ -113,7 +113,7 @@ class Run:
 
     def lock_pid(self) -> int | None:
         try:
-            pid = int(self._read(layout.LOCK)[:10])
+            pid = int(self.read(layout.LOCK)[:10])
         except (OSError, ValueError):
             return None
         return pid if 0 < pid < _PID_MAX else None
@@ -127,7 +127,7 @@ class Run:
         """The lease of this run, whether it counts or not; None where there is none that can be read,
         or one that belongs to another run or another home."""
         try:
-            lease = Lease.from_bytes(self._read(layout.LEASE))
+            lease = Lease.from_bytes(self.read(layout.LEASE))
         except (OSError, ValueError):
             return None
         return lease if lease.run == self.id and lease.home == home_of(self.path) else None
@@ -135,7 +135,7 @@ class Run:
     def token(self) -> str | None:
         """What PENDING holds: '' for Guild 0.9's; None where there is no PENDING that can be read."""
         try:
-            return self._read(layout.PENDING).decode("ascii", "replace").strip()
+            return self.read(layout.PENDING).decode("ascii", "replace").strip()
         except OSError:
             return None
 
@@ -153,7 +153,7 @@ class Run:
 
     def order(self) -> Order | None:
         try:
-            return Order.from_bytes(self._read(layout.ORDER))
+            return Order.from_bytes(self.read(layout.ORDER))
         except (OSError, ValueError):
             return None
 
@@ -164,7 +164,7 @@ class Run:
     def supervisor_log(self) -> list[str]:
         """What a supervisor without a console had to say about the run."""
         try:
-            return self._read(layout.SUPERVISOR_LOG).decode("utf-8", "replace").splitlines()
+            return self.read(layout.SUPERVISOR_LOG).decode("utf-8", "replace").splitlines()
         except OSError:
             return []
 
@@ -180,8 +180,14 @@ class Run:
             return f"whoever was {lease.doing.value} it is gone; a queue, or 'guild run --start', mends that"
         return LOST if self.status() is RunStatus.ERROR else ""
 
-    def _read(self, name: str) -> bytes:
-        return files.read_regular(self.guild_dir / name)
+    # All that is read of a run's own files goes through these two.
+
+    def read(self, name: str) -> bytes:
+        """A file of the run's own directory, by its name there. Raises OSError."""
+        return files.read_regular(os.path.join(self.guild_dir, name))
+
+    def has(self, name: str) -> bool:
+        return os.path.lexists(os.path.join(self.guild_dir, name))
 
 
 def home_of(run_path: Path) -> str:

@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 from guild.errors import GuildError
 from guild.home import Home
 from guild.runs import layout
+from guild.runs.filters import Filters
 from guild.runs.run import Run
-from guild.runs.selection import Filters, Seen, find_one, look, select, staged_places
+from guild.runs.seen import Seen
+from guild.runs.selection import find_one, look, select, staged_places
 from guild.runs.status import RunStatus
 from guild.runs.store import RunStore
 from tests.made_runs import damage, make_run
