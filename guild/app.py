@@ -8,6 +8,7 @@ from pathlib import Path
 
 from guild.errors import GuildError
 from guild.home import Home, choose_home
+from guild.runs.index import Index
 from guild.runs.store import RunStore
 
 
@@ -35,7 +36,15 @@ class App:
     @cached_property
     def store(self) -> RunStore:
         """The runs of the home, for looking. Commands that change something call `store.create()`."""
-        return RunStore(self.home)
+        return RunStore(self.home, index=self._index)
+
+    @cached_property
+    def _index(self) -> Index:
+        return Index(self.home.index)
+
+    def close(self) -> None:
+        """Keep what was read of runs for the next command."""
+        self._index.close()
 
 
 def make_app(options: Globals) -> App:

@@ -14,14 +14,20 @@ from guild.errors import EXIT_ERROR, EXIT_INTERNAL, EXIT_INTERRUPTED, GuildError
 # loads none of them. tests/test_house.py compares the lines with the commands.
 COMMANDS = {
     "cat": ("cat", "Print output or files of a run."),
+    "comment": ("runs_comment", "Add, list and remove comments of runs."),
     "compare": ("compare", "Compare runs: flags and results side by side."),
+    "diff": ("diff", "Show how two runs differ."),
     "help": ("help", "Show help for the operations of a project."),
     "label": ("runs_label", "Set, change or remove the labels of runs."),
+    "ls": ("ls", "List the files of a run."),
+    "mark": ("runs_mark", "Mark runs, or remove their marks."),
     "models": ("models", "List the models of this project."),
+    "open": ("open", "Open a run, or one of its files, in another program."),
     "operations": ("operations", "List the operations of this project."),
     "run": ("run", "Run, stage or restage an operation."),
     "runs": ("runs", "List runs; info, delete, restore, and more."),
     "stop": ("runs_stop", "Stop runs and queues."),
+    "tag": ("runs_tag", "Add and remove tags of runs."),
     "watch": ("watch", "Follow the output of a run until it ends."),
 }
 ALIASES = {"ops": "operations"}
@@ -74,6 +80,7 @@ def root(ctx: click.Context, home: str | None, debug: bool) -> None:
     from guild.app import Globals, make_app
 
     ctx.obj = make_app(Globals(home, debug))
+    ctx.call_on_close(ctx.obj.close)
 
 
 def main() -> NoReturn:

@@ -38,6 +38,11 @@ class Home:
         return self.path / "cache"
 
     @property
+    def index(self) -> Path:
+        """What was read of runs; Guild 0.9 has its own, `index_v1.db`, beside it."""
+        return self.cache / "runs" / "facts.db"
+
+    @property
     def log(self) -> Path:
         return self.path / "log"
 

@@ -1,18 +1,22 @@
 """`guild runs` and `guild runs list`: the runs, newest first."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import click
 
 from guild.app import App
+from guild.base.text import table
 from guild.commands._runs_options import SETTINGS, RunsCommand, filter_options, take_filters
-from guild.commands._show import echo_table, json_text, operation_text, run_row
+from guild.commands._show import json_text, operation_text, run_row
+from guild.errors import GuildError
 from guild.runs import layout
 from guild.runs.filters import Filters
+from guild.runs.run import Run
 from guild.runs.seen import Seen
-from guild.runs.selection import look
+from guild.runs.selection import look_at_page
+from guild.runs.store import RunStore
 
 F = Callable[..., Any]
 PAGE = 20
@@ -25,6 +29,8 @@ class ListOptions:
     more: int
     limit: int | None
     deleted: bool
+    comments: bool
+    verbose: bool
     simplified: bool
     json: bool
 
@@ -40,6 +46,8 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("-m", "--more"), {"count": True, "help": f"Show {PAGE} more runs. May be repeated."}),
     (("-n", "--limit"), {"metavar": "N", "type": click.IntRange(min=1), "help": "Show at most N runs."}),
     (("-d", "--deleted"), {"is_flag": True, "help": "Show deleted runs (see 'guild runs restore')."}),
+    (("-c", "--comments"), {"is_flag": True, "help": "Show the comments of each run."}),
+    (("-v", "--verbose"), {"is_flag": True, "help": "Show more of each run, below it."}),
     (("-s", "--simplified"), {"is_flag": True, "help": "Show less of each run."}),
     (("--json",), {"is_flag": True, "help": "Print all runs that match as JSON."}),
 )
@@ -64,24 +72,52 @@ def command(app: App, /, **params: Any) -> None:
 def show(app: App, params: dict[str, Any]) -> None:
     """What `guild runs` prints; `params` are its options by their names."""
     options = ListOptions(filters=take_filters(params), **params)
-    runs = app.store.trashed() if options.deleted else app.store.runs()
-    seen = look(runs, options.filters)
+    if options.comments and options.verbose:
+        raise GuildError("--comments and --verbose cannot both be specified")
+    limit = _limit(options)
+    page = look_at_page(_source(app, options), options.filters, limit)
     if options.json:
-        click.echo(json_text([describe(each) for each in seen]))
+        click.echo(json_text([describe(each) for each in page.seen]))
         return
-    limit = _limit(options, len(seen))
-    echo_table(_rows(app, seen[:limit], options.simplified))
-    if limit < len(seen) and options.limit is None:
+    _echo(app, page.seen, options)
+    if limit is not None and limit < page.total and options.limit is None:
         click.echo(
-            f"Showing the first {limit} runs ({len(seen)} total) - use --all to show all or -m to show more",
+            f"Showing the first {limit} runs ({page.total} total) - use --all to show all or -m to show more",
             err=True,
         )
 
 
-def _limit(options: ListOptions, total: int) -> int:
-    if options.limit is not None:
-        return options.limit
-    return total if options.all else PAGE * (1 + options.more)
+def _source(app: App, options: ListOptions) -> RunStore | Iterable[Run]:
+    """Where the runs come from."""
+    return app.store.trashed() if options.deleted else app.store
+
+
+def _limit(options: ListOptions) -> int | None:
+    """How many runs are shown; None for all."""
+    if options.json or options.all:
+        return None
+    return PAGE * (1 + options.more) if options.limit is None else options.limit
+
+
+def _echo(app: App, seen: Sequence[Seen], options: ListOptions) -> None:
+    for line, each in zip(table(_rows(app, seen, options.simplified)), seen, strict=True):
+        click.echo(line)
+        for more in _below(each, options):
+            click.echo(f"  {more}".rstrip())
+
+
+def _below(seen: Seen, options: ListOptions) -> Iterator[str]:
+    """What is shown below a run's line."""
+    if options.comments:
+        from guild.commands._comments import comment_lines, comments_of
+
+        for comment in comments_of(seen.run):
+            yield from comment_lines(comment, "")
+    elif options.verbose:
+        from guild.commands.runs_info import describe_core, info_lines
+
+        for name, value in describe_core(seen).items():
+            yield from info_lines(name, value)
 
 
 def _rows(app: App, seen: Sequence[Seen], simplified: bool) -> list[list[str]]:

@@ -1,18 +1,22 @@
 """Run: one run directory, read only. Damage in one attribute never hides the rest."""
 
 import os
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from guild.base import files
+from guild.base import files, yamlio
 from guild.base.processes import runs_since
 from guild.errors import OpRefError
 from guild.ops.opref import OpRef, parse_opref
-from guild.runs import attrs, layout
+from guild.runs import layout
+from guild.runs.index import Index
 from guild.runs.lease import Lease
 from guild.runs.order import Order, place_key
 from guild.runs.status import MARKERS, RunStatus, read_status
+
+T = TypeVar("T")
 
 _PID_MAX = 2**31
 LOST = "ended without a word: its supervisor was killed or the machine went down"
@@ -21,16 +25,25 @@ LOST = "ended without a word: its supervisor was killed or the machine went down
 class Run:
     """A directory with a `.guild/opref`. Its base name is its id."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.guild_dir = path / layout.GUILD_DIR
+    def __init__(self, path: Path | str, index: Index | None = None) -> None:
+        """With an `index`, what was read of the run before is not read again where its file is unchanged."""
+        self._dir = os.fspath(path)
+        self.index = index
+
+    @cached_property
+    def path(self) -> Path:
+        return Path(self._dir)
+
+    @cached_property
+    def guild_dir(self) -> Path:
+        return self.path / layout.GUILD_DIR
 
     def __repr__(self) -> str:
-        return f"Run({str(self.path)!r})"
+        return f"Run({self._dir!r})"
 
     @property
     def id(self) -> str:
-        return self.path.name
+        return os.path.basename(self._dir) or self.path.name
 
     @property
     def short_id(self) -> str:
@@ -40,9 +53,15 @@ class Run:
     def opref(self) -> OpRef | None:
         """None where it cannot be read as one."""
         try:
-            return parse_opref(self.read(layout.OPREF).decode("utf-8", "surrogateescape"))
+            text = self.recall(
+                layout.OPREF, lambda: self.read(layout.OPREF).decode("utf-8", "surrogateescape")
+            )
+            return parse_opref(text)
         except (OSError, OpRefError):
             return None
+
+    def _read_opref(self) -> str:
+        return self.read(layout.OPREF).decode("utf-8", "surrogateescape")
 
     @property
     def is_queue(self) -> bool:
@@ -50,10 +69,12 @@ class Run:
 
     def attr(self, name: str, default: Any = None) -> Any:
         """The attribute, or `default` where it is missing, null or damaged."""
+        file = f"{layout.ATTRS}/{name}"
         try:
-            return attrs.read_attr(self.guild_dir, name, default)
-        except attrs.AttrError:
+            value = self.recall(file, lambda: yamlio.decode(self.read(file)))
+        except (OSError, ValueError):
             return default
+        return default if value is None else value
 
     def int_attr(self, name: str) -> int | None:
         """An attribute that should be a number (a float is taken, as Guild does); else None."""
@@ -85,12 +106,13 @@ class Run:
 
     def markers(self) -> frozenset[str]:
         try:
-            with os.scandir(self.guild_dir) as entries:
-                return frozenset(
-                    e.name for e in entries if e.name in MARKERS and e.is_file(follow_symlinks=False)
-                )
+            return frozenset(self.recall("", self._list_markers))
         except OSError:
             return frozenset()
+
+    def _list_markers(self) -> list[str]:
+        with os.scandir(self._file("")) as entries:
+            return [e.name for e in entries if e.name in MARKERS and e.is_file(follow_symlinks=False)]
 
     def exit_status(self) -> int | None:
         value = self.attr(layout.EXIT_STATUS)
@@ -184,10 +206,17 @@ class Run:
 
     def read(self, name: str) -> bytes:
         """A file of the run's own directory, by its name there. Raises OSError."""
-        return files.read_regular(os.path.join(self.guild_dir, name))
+        return files.read_regular(self._file(name))
 
     def has(self, name: str) -> bool:
-        return os.path.lexists(os.path.join(self.guild_dir, name))
+        return os.path.lexists(self._file(name))
+
+    def recall(self, name: str, read: Callable[[], T]) -> T:
+        """What `read` makes of a file of the run's own directory ('': the directory itself)."""
+        return read() if self.index is None else self.index.recall(self.id, name, self._file(name), read)
+
+    def _file(self, name: str) -> str:
+        return f"{self._dir}/{layout.GUILD_DIR}/{name}"
 
 
 def home_of(run_path: Path) -> str:

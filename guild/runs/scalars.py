@@ -4,14 +4,15 @@ import math
 import os
 import re
 import stat
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from guild.errors import GuildError
 from guild.runs import layout
-from guild.runs.run import is_run_dir
+from guild.runs.index import Stamp, stamp_of
+from guild.runs.run import Run, is_run_dir
 
 _ALIASES = (("\\key", r"[^ \t]+"), ("\\value", r"[0-9\.e\-]+"), ("\\step", r"[0-9]+"))
 # By default a key is a plain one, with a letter: `train.py:12: 3` and `12:30: 1` are no results.
@@ -186,18 +187,57 @@ def display_key(prefix: str, tag: str) -> str:
 
 def read_scalars(run_dir: Path) -> list[ScalarSummary]:
     """The scalars of all event files below a run, by prefix and tag. What cannot be read is left out."""
+    return _summarize(_event_files(run_dir))
+
+
+def recall_scalars(run: Run) -> list[ScalarSummary]:
+    """The same for a run, from the index where its event files are what they were."""
+    if run.index is None:
+        return read_scalars(run.path)
+    found = list(_event_files(run.path))
+    stamp = _stamp(found)
+    if stamp is None:
+        return []
+    rows = run.index.recall_stamped(
+        run.id, "scalars", stamp, lambda: [list(vars(summary).values()) for summary in _summarize(found)]
+    )
+    return [ScalarSummary(*row) for row in rows]
+
+
+@dataclass(frozen=True)
+class _EventFile:
+    """`prefix`: its directory, relative to the run's."""
+
+    prefix: str
+    path: str
+    info: os.stat_result
+
+
+def _stamp(found: Sequence[_EventFile]) -> Stamp | None:
+    """One stamp for all of these: the newest time, and a digest of what each is; None for no file."""
+    if not found:
+        return None
+    from hashlib import blake2b
+
+    stamps = [(each.path, each.info.st_size, *stamp_of(each.info)) for each in found]
+    digest = blake2b(repr(stamps).encode("utf-8", "surrogateescape"), digest_size=7).digest()
+    return max(stamp for *_, stamp, _ in stamps), int.from_bytes(digest, "big")
+
+
+def _summarize(found: Iterable[_EventFile]) -> list[ScalarSummary]:
     from guild.runs.events import read_events
 
-    found: dict[tuple[str, str], ScalarSummary] = {}
-    for prefix, path in _event_files(run_dir):
+    summaries: dict[tuple[str, str], ScalarSummary] = {}
+    for each in found:
+        prefix = each.prefix
         try:
-            for tag, value, step in read_events(path):
-                old = found.get((prefix, tag))
+            for tag, value, step in read_events(Path(each.path)):
+                old = summaries.get((prefix, tag))
                 new = old.with_value(value, step) if old else _first(prefix, tag, value, step)
-                found[prefix, tag] = new
+                summaries[prefix, tag] = new
         except OSError:
             continue
-    return [found[key] for key in sorted(found)]
+    return [summaries[key] for key in sorted(summaries)]
 
 
 def _first(prefix: str, tag: str, value: float, step: int) -> ScalarSummary:
@@ -205,9 +245,10 @@ def _first(prefix: str, tag: str, value: float, step: int) -> ScalarSummary:
     return ScalarSummary(prefix, tag, *pair, *pair, *pair, *pair, total=value, count=1)
 
 
-def _event_files(run_dir: Path) -> Iterator[tuple[str, Path]]:
-    """(prefix, path), in the order of names. A link to a directory is followed if it leads to a run."""
-    pending = [run_dir]
+def _event_files(run_dir: Path) -> Iterator[_EventFile]:
+    """In the order of names. A link to a directory is followed if it leads to a run."""
+    attrs = os.path.join(run_dir, layout.GUILD_DIR, layout.ATTRS)
+    pending = [os.fspath(run_dir)]
     seen: set[tuple[int, int]] = set()
     while pending:
         directory = pending.pop()
@@ -221,11 +262,11 @@ def _event_files(run_dir: Path) -> Iterator[tuple[str, Path]]:
             continue
         seen.add((info.st_dev, info.st_ino))
         for entry in listed:
-            if _is_dir(entry):
-                pending.append(Path(entry.path))
-            elif ".tfevents." in entry.name and _is_file(entry):
+            if ".tfevents." in entry.name and (found := _regular(entry)):
                 prefix = os.path.relpath(directory, run_dir)
-                yield ("" if prefix == "." else prefix), Path(entry.path)
+                yield _EventFile("" if prefix == "." else prefix, entry.path, found)
+            elif entry.path != attrs and _is_dir(entry):
+                pending.append(entry.path)
 
 
 def _is_dir(entry: "os.DirEntry[str]") -> bool:
@@ -235,8 +276,9 @@ def _is_dir(entry: "os.DirEntry[str]") -> bool:
         return False
 
 
-def _is_file(entry: "os.DirEntry[str]") -> bool:
+def _regular(entry: "os.DirEntry[str]") -> os.stat_result | None:
     try:
-        return stat.S_ISREG(entry.stat().st_mode)
+        info = entry.stat()
     except OSError:
-        return False
+        return None
+    return info if stat.S_ISREG(info.st_mode) else None

@@ -3,7 +3,6 @@
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from guild.base import yamlio
 from guild.errors import OpRefError
 from guild.ops.opref import OpRef, parse_opref
 from guild.runs import layout
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from guild.runs.scalars import ScalarSummary
 
 UNREADABLE = "?"
-_STARTED = f"{layout.ATTRS}/{layout.STARTED}"
 _PROTO_OPREF = f"{layout.PROTO}/{layout.GUILD_DIR}/{layout.OPREF}"
 
 
@@ -38,12 +36,8 @@ class Seen:
 
     @cached_property
     def timestamp(self) -> int | None:
-        """As `Run.timestamp`. It is read of every run, so by the quickest way where all is in order."""
-        try:
-            value = yamlio.decode(self.run.read(_STARTED))
-        except (OSError, ValueError):
-            value = None
-        return value if type(value) is int else self.run.timestamp
+        """As `Run.timestamp`."""
+        return self.run.timestamp
 
     @cached_property
     def is_marked(self) -> bool:
@@ -56,9 +50,9 @@ class Seen:
     @cached_property
     def scalars(self) -> list["ScalarSummary"]:
         """All scalars of the run, `sys/` ones included, by prefix and tag."""
-        from guild.runs.scalars import read_scalars
+        from guild.runs.scalars import recall_scalars
 
-        return read_scalars(self.run.path)
+        return recall_scalars(self.run)
 
     @cached_property
     def proto(self) -> OpRef | None:

@@ -6,12 +6,14 @@ Damage in one run never hides the others, and nothing is read that no filter ask
 import os
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from guild.errors import GuildError
 from guild.runs import layout
 from guild.runs.filters import NO_FILTERS, Filters
+from guild.runs.listing import NO_TIME
 from guild.runs.run import Run, is_run_dir
 from guild.runs.seen import Seen
 from guild.runs.status import RunStatus
@@ -32,10 +34,29 @@ class HasId(Protocol):
 T = TypeVar("T", bound=HasId)
 
 
-def look(runs: Iterable[Run], filters: Filters = NO_FILTERS) -> list[Seen]:
+def look(runs: RunStore | Iterable[Run], filters: Filters = NO_FILTERS) -> list[Seen]:
     """The runs that the filters leave, newest first; those without a time last."""
+    if isinstance(runs, RunStore):
+        return [seen for seen in runs.newest_first() if filters.match(seen)]
     kept = [seen for seen in map(Seen, runs) if filters.match(seen)]
-    return sorted(kept, key=lambda s: (-1 if s.timestamp is None else s.timestamp, s.id), reverse=True)
+    return sorted(kept, key=lambda s: (NO_TIME if s.timestamp is None else s.timestamp, s.id), reverse=True)
+
+
+@dataclass(frozen=True)
+class Page:
+    """The first runs of a list, and how many it has in all."""
+
+    seen: list[Seen]
+    total: int
+
+
+def look_at_page(runs: RunStore | Iterable[Run], filters: Filters, limit: int | None) -> Page:
+    """At most `limit` of the runs that the filters leave. Of a store without filters only these are read."""
+    if limit is not None and isinstance(runs, RunStore) and filters == NO_FILTERS:
+        newest = runs.newest_first()
+        return Page(newest.page(limit), len(newest))
+    seen = look(runs, filters)
+    return Page(seen[:limit], len(seen))
 
 
 def select(runs: Sequence[T], specs: Sequence[str]) -> list[T]:
@@ -116,7 +137,7 @@ def find_one(store: RunStore, text: str, runs: Sequence[Run] | None = None) -> R
     if len(text) == 32 and (run := store.get(text)) is not None:
         return run  # a whole id: no need to read all runs
     if _INDEX.match(text):
-        found = runs if runs is not None else [seen.run for seen in look(store.runs())]
+        found = runs if runs is not None else [seen.run for seen in look(store)]
     else:
         found = runs if runs is not None else store.runs()
     try:

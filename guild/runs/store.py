@@ -1,9 +1,10 @@
 """RunStore: all runs under one GUILD_HOME. Lists and finds them, and holds the lock of the home."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from guild.base.clock import Clock, system_clock
@@ -11,7 +12,10 @@ from guild.base.locks import LockBusy, file_lock
 from guild.errors import GuildError, LockTimeout
 from guild.home import Home
 from guild.runs import journal
+from guild.runs.index import Index
+from guild.runs.listing import list_runs
 from guild.runs.run import Run, is_run_dir
+from guild.runs.seen import Seen
 from guild.runs.status import RunStatus
 
 LOCK_SECONDS = 30.0
@@ -21,6 +25,7 @@ LOCK_SECONDS = 30.0
 class RunStore:
     home: Home
     clock: Clock = field(default=system_clock)
+    index: Index | None = None
 
     def create(self) -> None:
         """Make the directories of the home where they are missing (a new home for its owner only)."""
@@ -68,6 +73,10 @@ class RunStore:
         data[8] = data[8] & 0x3F | 0x80
         return data.hex()
 
+    def newest_first(self) -> "Newest":
+        """All runs, newest first, those without a time last."""
+        return Newest(self)
+
     def runs(self) -> list[Run]:
         """All runs, in no order. A directory is a run if it holds `.guild/opref`."""
         return _runs_in(self.home.runs)
@@ -113,6 +122,31 @@ def _runs_in(directory: Path) -> list[Run]:
         return []
 
 
-def by_time(runs: list[Run]) -> list[Run]:
-    """Newest first; runs without a time last."""
-    return sorted(runs, key=lambda r: (r.timestamp or -1, r.id), reverse=True)
+class Newest:
+    """The runs of a store, newest first; each is made when it comes up. Its length may count a run that lost
+    its `opref` by hand since it was indexed. Raises GuildError where `runs/` cannot be read."""
+
+    def __init__(self, store: RunStore) -> None:
+        self._directory = os.fspath(store.home.runs)
+        self._index = store.index
+        try:
+            self._listing = list_runs(self._directory, store.index)
+        except OSError as e:
+            raise GuildError(f"cannot read '{self._directory}': {e.strerror}") from None
+
+    def __len__(self) -> int:
+        return len(self._listing.places)
+
+    def __iter__(self) -> Iterator[Seen]:
+        return self._seen(self._listing.all())
+
+    def page(self, count: int) -> list[Seen]:
+        """The first `count`."""
+        found = list(self._seen(self._listing.first(count)))
+        return found if len(found) == min(count, len(self)) else list(islice(self, count))
+
+    def _seen(self, ids: Iterable[str]) -> Iterator[Seen]:
+        for run_id in ids:
+            path = os.path.join(self._directory, run_id)
+            if is_run_dir(path):
+                yield Seen(Run(path, self._index))

@@ -10,7 +10,7 @@ from guild.errors import GuildError, LockTimeout
 from guild.home import Home
 from guild.runs import journal
 from guild.runs.run import Run
-from guild.runs.store import RunStore, by_time
+from guild.runs.store import RunStore
 from tests.helpers import FakeClock
 from tests.scheduler.fake_executor import HandMade
 
@@ -147,13 +147,6 @@ def test_the_lock_is_free_again_after_an_error(store: RunStore) -> None:
 def test_the_lock_is_guild_09s(store: RunStore) -> None:
     with store.lock():
         assert (store.home.path / "locks" / "run-status").exists()
-
-
-def test_the_newest_run_is_first_and_runs_without_a_time_last(home: HandMade) -> None:
-    runs = [home.staged(r) for r in "abc"]
-    timeless = home.staged("d")
-    (timeless.guild_dir / "attrs" / "started").unlink()
-    assert [r.id for r in by_time([timeless, *runs])] == ["c", "b", "a", "d"]
 
 
 def test_the_journal_is_shortened_by_whoever_takes_the_lock_and_keeps_the_last_staging(
