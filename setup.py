@@ -19,6 +19,7 @@ setup(
     install_requires=["click>=8.1", "PyYAML>=6.0", "psutil>=5.9", "watchdog>=3.0"],
     extras_require={
         "examples": ["scikit-learn>=1.3"],
+        "tensorboard": ["tensorboard>=2.10"],
         "dev": [
             "jsonschema>=4.18",
             "pytest>=8",

@@ -13,21 +13,30 @@ from guild.errors import EXIT_ERROR, EXIT_INTERNAL, EXIT_INTERRUPTED, GuildError
 # name -> module of guild.commands (its attribute `command`), and the line for `guild --help`, so that help
 # loads none of them. tests/test_house.py compares the lines with the commands.
 COMMANDS = {
+    "api": ("api", "Print runs and operations as JSON."),
     "cat": ("cat", "Print output or files of a run."),
     "comment": ("runs_comment", "Add, list and remove comments of runs."),
+    "check": ("check", "Check the setup of Guild."),
     "compare": ("compare", "Compare runs: flags and results side by side."),
+    "completion": ("completion", "Print or install command completion for a shell."),
     "diff": ("diff", "Show how two runs differ."),
+    "export": ("runs_export", "Copy or move runs to a directory or zip file."),
     "help": ("help", "Show help for the operations of a project."),
+    "init": ("init", "Prepare a directory as a Guild environment."),
+    "import": ("runs_import", "Copy or move runs from a directory or zip file."),
     "label": ("runs_label", "Set, change or remove the labels of runs."),
     "ls": ("ls", "List the files of a run."),
     "mark": ("runs_mark", "Mark runs, or remove their marks."),
+    "merge": ("merge", "Copy files of a run back to the project."),
     "models": ("models", "List the models of this project."),
     "open": ("open", "Open a run, or one of its files, in another program."),
     "operations": ("operations", "List the operations of this project."),
     "run": ("run", "Run, stage or restage an operation."),
     "runs": ("runs", "List runs; info, delete, restore, and more."),
+    "select": ("select", "Print the ids, paths or attributes of runs."),
     "stop": ("runs_stop", "Stop runs and queues."),
     "tag": ("runs_tag", "Add and remove tags of runs."),
+    "tensorboard": ("tensorboard", "Show runs in TensorBoard, or export their scalars."),
     "watch": ("watch", "Follow the output of a run until it ends."),
 }
 ALIASES = {"ops": "operations"}
@@ -85,6 +94,10 @@ def root(ctx: click.Context, home: str | None, debug: bool) -> None:
 
 def main() -> NoReturn:
     """The console script."""
+    if "_GUILD_COMPLETE" in os.environ:
+        from guild.commands._complete import complete
+
+        sys.exit(complete(root, os.environ))
     sys.exit(_run(sys.argv[1:]))
 
 

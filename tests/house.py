@@ -17,6 +17,7 @@ Modules = Mapping[str, ast.Module]
 RANKS = {
     **dict.fromkeys(("guild", "guild.errors", "guild.home"), 0),
     "guild.base": 1,
+    "guild.config": 2,
     "guild.ops": 2,
     "guild.runs": 3,
     "guild.launch": 4,
@@ -45,6 +46,7 @@ CHILD_SIDE = (
 PURE = (
     *("guild.ops.opref", "guild.ops.opdef", "guild.ops.flags", "guild.ops.flag_values"),
     *("guild.runs.status", "guild.runs.resources"),
+    *("guild.runs.expressions", "guild.runs.evaluation", "guild.runs.time_range"),
     *("guild.launch.spec", "guild.launch.command", "guild.launch.environ", "guild.launch.label"),
     *("guild.launch.batch", "guild.scheduler.model", "guild.scheduler.policy"),
 )

@@ -25,10 +25,14 @@ READERS = {
     "guild.runs.run": "typed reads of one run directory",
     "guild.runs.status": "markers to status",
     "guild.runs.swap": "the half of the life cycle that settles interrupted swaps",
+    "guild.runs.carry": "leaves behind what says who executes a run that is taken elsewhere",
     "guild.launch.stop": "ends a run by what its markers say of it",
     "guild.scheduler.loop": "asks whether a job that it started is still pending",
 }
-WRITERS = {"guild.runs.lifecycle": "every legal change of status"}
+WRITERS = {
+    "guild.runs.lifecycle": "every legal change of status",
+    "guild.runs.arrivals": "the half of the life cycle that lets runs from elsewhere in",
+}
 RENAMERS = {
     "guild.base.files": "a whole file over its old self",
     "guild.runs.lifecycle": "into and out of runs/",
@@ -41,6 +45,7 @@ SPOKEN = {
         "os._exit",
     ): "the end of a forked child, which must not unwind its parent's stack",
     ("guild.launch.trials", "os._exit"): "the same, of a supervisor",
+    ("guild.runs.listing", "os._exit"): "the same, of one that looked at files",
 }
 
 

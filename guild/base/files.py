@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from guild.base.processes import place_mark
-
 _TEMP = ".tmp-"
 _TEMP_NAME = re.compile(re.escape(_TEMP) + r"([0-9a-f]{8})-([1-9][0-9]*)-[0-9a-f]+")
 
@@ -54,9 +52,7 @@ def write_whole(
     The temporary file lies in `temp_dir` (same file system; default: beside the target).
     `sync` puts the content on disk before the rename; syncing the directory is the caller's.
     """
-    # Random as well: a pid alone comes back, in the next container that shares the directory for one.
-    name = f"{_TEMP}{place_mark()}-{os.getpid()}-{os.urandom(6).hex()}"
-    temp = (temp_dir or path.parent) / name
+    temp = (temp_dir or path.parent) / temp_name()
     fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         try:
@@ -76,8 +72,18 @@ def move(source: Path, target: Path) -> None:
     os.rename(source, target)
 
 
+def temp_name() -> str:
+    """A name for something in the making that says whose it is (`is_stale_temp`)."""
+    from guild.base.processes import place_mark
+
+    # Random as well: a pid alone comes back, in the next container that shares the directory for one.
+    return f"{_TEMP}{place_mark()}-{os.getpid()}-{os.urandom(6).hex()}"
+
+
 def is_stale_temp(name: str) -> bool:
     """Whether this is the name of a temporary file whose writer, a process of this machine, has ended."""
+    from guild.base.processes import place_mark
+
     match = _TEMP_NAME.fullmatch(name)
     if match is None or match[1] != place_mark():
         return False

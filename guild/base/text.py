@@ -22,9 +22,26 @@ def table(rows: Sequence[Sequence[str]], indent: int = 0) -> list[str]:
     if not rows:
         return []
     cells = [[printable(cell) for cell in row] for row in rows]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
-    pad = " " * indent
-    return [(pad + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True))).rstrip() for row in cells]
+    widths = [max(width(row[i]) for row in cells) for i in range(len(cells[0]))]
+    return [
+        (" " * indent + "  ".join(pad(c, w) for c, w in zip(row, widths, strict=True))).rstrip()
+        for row in cells
+    ]
+
+
+def width(text: str) -> int:
+    """How many columns of a terminal the text takes: two for a wide character, none for one that is set on
+    top of the one before."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def pad(text: str, columns: int) -> str:
+    """The text with blanks up to this many columns of a terminal."""
+    return text + " " * (columns - width(text))
 
 
 def format_time(micros: int | None) -> str:
@@ -37,8 +54,13 @@ def format_time(micros: int | None) -> str:
         return ""
 
 
-def shorten(text: str, width: int) -> str:
-    """At most `width` characters, with an ellipsis where something was left out."""
-    if len(text) <= width:
+def shorten(text: str, columns: int) -> str:
+    """At most so many columns of a terminal, with an ellipsis where something was left out."""
+    if width(text) <= columns:
         return text
-    return text[: width - 1] + "…" if width > 0 else ""
+    if columns <= 0:
+        return ""
+    end = columns - 1
+    while width(text[:end]) >= columns:
+        end -= 1
+    return text[:end] + "…"

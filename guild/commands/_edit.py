@@ -1,6 +1,6 @@
 """Flags and comments that are written in the user's editor."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -46,9 +46,13 @@ def _without_faults(text: str) -> str:
     return "".join(line for line in text.splitlines(keepends=True) if not line.startswith(_FAULT))
 
 
-def edit_comment(initial: str) -> str:
-    """The comment that the user writes; '' for none. Raises GuildError where no editor can be started."""
-    edited = _edit(f"{initial}\n{_NOTE}" if initial else f"\n{_NOTE}")
+def edit_comment(initial: str, about: Sequence[str] = ()) -> str:
+    """The comment that the user writes; '' for none. `about`: lines that are shown, as a note, below it.
+
+    Raises GuildError where no editor can be started.
+    """
+    note = _NOTE + "".join(f"# {line}\n" for line in about)
+    edited = _edit(f"{initial}\n{note}" if initial else f"\n{note}")
     if edited is None:
         return initial
     lines = [line for line in edited.splitlines() if not line.startswith("#")]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,10 @@ from guild.runs.run import Run
 from guild.runs.seen import Seen
 from guild.runs.selection import look, select
 from guild.runs.status import RunStatus
+
+if TYPE_CHECKING:
+    from guild.runs.expressions import Expr
+    from guild.runs.time_range import TimeRange
 
 F = Callable[..., Any]
 SETTINGS = {"max_content_width": 100, "help_option_names": ["-h", "--help"]}
@@ -28,16 +32,24 @@ _LETTERS = {
 _COMBINED = re.compile(r"-S[rcetps]{2,}\Z")
 
 _FILTERS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
+    (("-F", "--filter", "f_expressions"), {
+        "metavar": "EXPR", "multiple": True,
+        "help": "Runs for which this holds, for example 'op = train and loss < 0.3'."}),
     (("-Fo", "--operation", "f_operations"), {
         "metavar": "OP", "multiple": True, "help": "Runs of this operation; may hold *. May be repeated."}),
     (("-Fl", "--label", "f_labels"), {
         "metavar": "TEXT", "multiple": True, "help": "Runs whose label contains TEXT; - for none."}),
     (("-Fu", "--unlabeled", "f_unlabeled"), {"is_flag": True, "help": "Runs without a label."}),
     (("-Ft", "--tag", "f_tags"), {"metavar": "TAG", "multiple": True, "help": "Runs with this tag."}),
+    (("-Fc", "--comment", "f_comments"), {
+        "metavar": "TEXT", "multiple": True, "help": "Runs with TEXT in a comment, or in its user or host."}),
     (("-Fm", "--marked", "f_marked"), {"is_flag": True, "help": "Marked runs."}),
     (("-Fn", "--unmarked", "f_unmarked"), {"is_flag": True, "help": "Runs that are not marked."}),
+    (("-Fs", "--started", "f_started"), {
+        "metavar": "RANGE", "multiple": True,
+        "help": "Runs started in this time, for example 'last 2 hours', today, 'after 11-30'."}),
     (("-Fd", "--digest", "f_digest"), {
-        "metavar": "DIGEST", "default": "", "help": "Runs with this source code digest."}),
+        "metavar": "DIGEST", "default": "", "help": "Runs whose source code digest begins so."}),
 )  # fmt: skip
 
 
@@ -88,21 +100,49 @@ def runs_argument(function: F) -> F:
 
 
 def take_filters(params: dict[str, Any]) -> Filters:
-    """Take the filter options out of a command's parameters, which are left with the others."""
+    """Take the filter options out of a command's parameters, which are left with the others.
+
+    Raises GuildError for options that cannot be used together, and for an operation, range or expression
+    that cannot be understood.
+    """
     found = {key: params.pop(key) for key in list(params) if key[:2] in ("f_", "s_")}
     given = {status: found.get(f"s_{status.value}") for status in RunStatus}
     if found["f_marked"] and found["f_unmarked"]:
         raise GuildError("--marked and --unmarked cannot both be used")
+    if found["f_labels"] and found["f_unlabeled"]:
+        raise GuildError("--label and --unlabeled cannot both be used")
     return Filters(
         operations=found["f_operations"],
         labels=found["f_labels"],
         unlabeled=found["f_unlabeled"],
         tags=found["f_tags"],
+        comments=found["f_comments"],
         marked=True if found["f_marked"] else False if found["f_unmarked"] else None,
         digest=found["f_digest"],
+        started=_ranges(found["f_started"]),
         statuses=frozenset(s for s, wanted in given.items() if wanted is True),
         not_statuses=frozenset(s for s, wanted in given.items() if wanted is False),
+        expressions=_expressions(found["f_expressions"]),
     )
+
+
+def _ranges(texts: Sequence[str]) -> "tuple[TimeRange, ...]":
+    if not texts:
+        return ()
+    from datetime import datetime
+
+    from guild.runs.time_range import parse_range
+
+    now = datetime.now()
+    return tuple(parse_range(text, now) for text in texts)
+
+
+def _expressions(texts: Sequence[str]) -> "tuple[Expr, ...]":
+    if not texts:
+        return ()
+    from guild.runs.expressions import parse_expression
+
+    return tuple(map(parse_expression, texts))
 
 
 def chosen(
@@ -112,7 +152,7 @@ def chosen(
 
     Without RUN: `default` (a RUN, `:` for all, None for none). Empty where there is no run at all.
     """
-    seen = look(app.store.runs() if runs is None else runs, filters)
+    seen = look(app.store if runs is None else runs, filters)
     if not specs:
         return select(seen, [default]) if default and seen else []
     return select(seen, specs)

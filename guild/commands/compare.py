@@ -1,7 +1,7 @@
 """`guild compare`: flags and results of runs, side by side."""
 
 import os
-import time
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from guild.app import App
-from guild.base.files import write_whole
+from guild.base.text import printable
+from guild.commands._compare_table import Table, Wanted, make_table, plain_cell, short_cell
 from guild.commands._runs_options import (
     SETTINGS,
     RunsCommand,
@@ -19,15 +20,15 @@ from guild.commands._runs_options import (
     runs_argument,
     take_filters,
 )
-from guild.commands._show import echo_table, json_text, last_scalars, operation_text, start_time
+from guild.commands._show import echo_table, json_text
 from guild.errors import GuildError
 from guild.runs import layout
+from guild.runs.column_values import SYSTEM, elapsed
+from guild.runs.columns import Column, parse_columns
 from guild.runs.filters import Filters
 from guild.runs.seen import Seen
-from guild.runs.status import RunStatus
 
-CORE = ("run", "operation", "started", "time", "status", "label")
-_SYSTEM = "sys/"
+_TRY = "Try 'guild compare --help' for more information."
 
 
 @dataclass(frozen=True)
@@ -37,30 +38,39 @@ class CompareOptions:
     table: bool
     csv: str | None
     json: bool
+    tool: str | None
+    print_scalars: bool
+    columns: str | None
+    strict_columns: str | None
+    extra_cols: bool
     all_scalars: bool
+    skip_op_cols: bool
+    skip_core: bool
+    skip_unchanged: bool
     min: str | None
     max: str | None
     top: int | None
     include_batch: bool
 
+    def wanted(self) -> Wanted:
+        """Raises GuildError for columns that cannot be read."""
+        strict = self.strict_columns is not None and bool(self.strict_columns.strip())
+        return Wanted(
+            columns=_columns(self.columns) + _columns(self.strict_columns),
+            strict=strict,
+            core=not self.skip_core,
+            extra=self.extra_cols,
+            of_ops=not self.skip_op_cols,
+            system=self.all_scalars,
+            skip_unchanged=self.skip_unchanged,
+            min=self.min,
+            max=self.max,
+            top=self.top,
+        )
 
-@dataclass(frozen=True)
-class Result:
-    """One run's line. `scalars`: last value and step of each, by its shown name."""
 
-    seen: Seen
-    flags: dict[str, Any]
-    scalars: dict[str, tuple[float, int]]
-
-    def cells(self) -> dict[str, Any]:
-        """Column -> value, in this run's own order: flags, step, scalars."""
-        found: dict[str, Any] = {name: self.flags[name] for name in sorted(self.flags)}
-        if self.scalars:
-            found.setdefault("step", max(step for _, step in self.scalars.values()))
-        for name in sorted(self.scalars):
-            if found.get(name) is None:
-                found[name] = self.scalars[name][0]
-        return found
+def _columns(text: str | None) -> tuple[Column, ...]:
+    return parse_columns(text) if text is not None else ()
 
 
 @click.command(
@@ -70,10 +80,21 @@ class Result:
     short_help="Compare runs: flags and results side by side.",
 )
 @runs_argument
-@click.option("-t", "--table", is_flag=True, help="Print a table (the default).")
+@click.option("-t", "--table", is_flag=True, help="Print a table instead of showing one to move in.")
 @click.option("--csv", metavar="FILE", help="Write CSV to FILE; - for standard output.")
 @click.option("--json", is_flag=True, help="Print as JSON.")
+@click.option("--tool", metavar="TOOL", type=click.Choice(["hiplot"]), hidden=True)
+@click.option("--print-scalars", is_flag=True, help="Print the scalars of each run, and nothing else.")
+@click.option("-c", "--columns", "--cols", "columns", metavar="COLUMNS", help="Show these columns too.")
+@click.option(
+    "-cc", "--strict-columns", "--strict-cols", "strict_columns", metavar="COLUMNS",
+    help="Show these columns only.",
+)  # fmt: skip
+@click.option("-e", "--extra-cols", is_flag=True, help="Show the source code digest too.")
 @click.option("-s", "--all-scalars", is_flag=True, help="Include scalars of the system (sys/...).")
+@click.option("-p", "--skip-op-cols", is_flag=True, help="Leave out flags and results.")
+@click.option("-r", "--skip-core", is_flag=True, help="Leave out operation, times, status and label.")
+@click.option("-u", "--skip-unchanged", is_flag=True, help="Leave out what is the same for all runs.")
 @click.option("--min", metavar="COLUMN", help="Show the lowest values of COLUMN first.")
 @click.option("--max", metavar="COLUMN", help="Show the highest values of COLUMN first.")
 @click.option("-n", "--top", "--limit", "top", metavar="N", type=click.IntRange(min=1), help="Show N runs.")
@@ -81,143 +102,110 @@ class Result:
 @filter_options()
 @click.pass_obj
 def command(app: App, /, **params: Any) -> None:
-    """Show flags and last scalars of runs side by side; without RUN, of all that match the filters.
+    """Show flags and results of runs side by side; without RUN, of all that match the filters.
+
+    On a terminal this is a table to move in (? tells the keys, q quits), else a printed one.
 
     \b
     guild compare -Fo train              all runs of train
-    guild compare 1:10 --min loss        ten runs, the lowest loss first
+    guild compare 1:10 --min loss -t     ten runs, the lowest loss first, printed
+    guild compare -cc "=lr, min loss, min loss step"
     guild compare --csv results.csv      for other programs
+
+    COLUMNS are separated by commas: =FLAG, .ATTRIBUTE, or a scalar like loss, "max acc", "loss step",
+    valid#loss (min, max, first, last, avg, total, count), each with "as HEADING" where wanted. Without
+    -c, each operation has those that 'compare' in guild.yml names, else its flags and last scalars.
     """
     options = CompareOptions(filters=take_filters(params), **params)
-    if options.csv and (options.json or options.table):
-        raise GuildError("--csv cannot be used with --table or --json", "Try 'guild compare --help'.")
-    seen = chosen(app, options.specs, options.filters, ":")
-    results = [read(each, options.all_scalars) for each in seen if options.include_batch or not each.is_batch]
-    results = _sorted(results, options)[: options.top]
-    if options.json:
-        click.echo(json_text([as_json(result) for result in results]))
+    _check(options)
+    wanted = options.wanted()
+    if options.print_scalars:
+        _print_scalars(_seen(app, options))
+    elif options.json:
+        rows = make_table(_seen(app, options), wanted, lambda _: None).rows
+        click.echo(json_text([as_json(row.seen, options.all_scalars) for row in rows]))
     elif options.csv:
-        _write_csv(app, options.csv, results)
-    elif results:
-        echo_table(_table(app, results))
-
-
-def read(seen: Seen, all_scalars: bool) -> Result:
-    scalars = last_scalars(seen.run)
-    if not all_scalars:
-        scalars = {name: pair for name, pair in scalars.items() if not name.startswith(_SYSTEM)}
-    return Result(seen, {str(k): v for k, v in seen.run.map_attr("flags").items()}, scalars)
-
-
-def _sorted(results: list[Result], options: CompareOptions) -> list[Result]:
-    """By a column's numbers; runs without one last, else newest first as before."""
-    column = options.min or options.max
-    if column is None:
-        return results
-    if options.min and options.max:
-        raise GuildError("--min and --max cannot both be used", "Try 'guild compare --help'.")
-    numbers = {r.seen.id: _number(r.cells().get(column)) for r in results}
-    if results and all(number is None for number in numbers.values()):
-        raise GuildError(f"no run has a number in the column '{column}'")
-    sign = -1 if options.max else 1
-
-    def key(result: Result) -> tuple[bool, float]:
-        number = numbers[result.seen.id]
-        return (number is None, sign * (number or 0.0))
-
-    return sorted(results, key=key)
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
-        return None
-    return float(value)
-
-
-def columns(results: Sequence[Result]) -> list[str]:
-    """Headings after the core ones, by their first appearance from the first run on."""
-    return list(dict.fromkeys(name for result in results for name in result.cells()))
-
-
-def _core(result: Result) -> list[str]:
-    seen = result.seen
-    return [
-        seen.run.short_id,
-        seen.operation,
-        start_time(seen),
-        duration(_micros(seen)),
-        seen.status.value,
-        seen.label,
-    ]
-
-
-def _micros(seen: Seen) -> int | None:
-    """How long a run took, or has taken until now (µs)."""
-    started = seen.run.int_attr(layout.STARTED)
-    if seen.status is RunStatus.RUNNING:
-        stopped: int | None = time.time_ns() // 1000
-    elif seen.status.is_ended:
-        stopped = seen.run.int_attr(layout.STOPPED)
+        _write_csv(app, options.csv, _table(app, options, wanted))
     else:
-        return None
-    return None if started is None or stopped is None or stopped < started else stopped - started
+        table = _table(app, options, wanted)
+        if options.table or not _is_interactive():
+            _print_table(table)
+        else:
+            from guild.commands._compare_screen import show
+
+            show(table, lambda: _table(app, options, wanted, quiet=True))
 
 
-def duration(micros: int | None) -> str:
-    """`H:MM:SS`; empty where there is none."""
-    if micros is None:
-        return ""
-    minutes, seconds = divmod(micros // 1_000_000, 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+def _print_table(table: Table) -> None:
+    if table.rows:
+        echo_table([table.headings, *([short_cell(r, h) for h in table.headings] for r in table.rows)])
 
 
-def _table(app: App, results: Sequence[Result]) -> list[list[str]]:
-    names = columns(results)
-    rows = [[*CORE, *names]]
-    for result in results:
-        core, cells = _core(result), result.cells()
-        core[1] = operation_text(result.seen, app.cwd)
-        rows.append([*core, *(_short_cell(cells.get(name)) for name in names)])
-    return rows
+def _check(options: CompareOptions) -> None:
+    """Raises GuildError for options that cannot be used together."""
+    if options.tool:
+        raise GuildError(
+            f"--tool {options.tool} is not supported here", "Use --csv FILE and give that file to the tool."
+        )
+    given = [name for name in ("table", "csv", "json", "print_scalars") if getattr(options, name)]
+    pairs = [given] if len(given) > 1 else []
+    if options.min is not None and options.max is not None:
+        pairs.append(["min", "max"])
+    if options.columns and options.strict_columns:
+        pairs.append(["columns", "strict_columns"])
+    for first, second, *_ in pairs:
+        names = [name.replace("_", "-") for name in (first, second)]
+        raise GuildError(f"--{names[0]} and --{names[1]} cannot both be specified", _TRY)
 
 
-def _cell(value: Any) -> str:
-    """Python style, as Guild 0.9 prints it here."""
-    if value is None:
-        return ""
+def _is_interactive() -> bool:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
     try:
-        return str(value)
-    except (RecursionError, ValueError):
-        return "?"
+        from guild.commands._compare_screen import can_show
+    except ImportError:  # a Python without curses
+        return False
+    return can_show()
 
 
-def _short_cell(value: Any) -> str:
-    """The same for a table: numbers are cut after six decimals."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if not isinstance(value, float):
-        return _cell(value)
-    number, e, exponent = repr(value).partition("e")
-    whole, point, decimals = number.partition(".")
-    return whole + point + decimals[:6] + e + exponent
+def _seen(app: App, options: CompareOptions) -> list[Seen]:
+    found = chosen(app, options.specs, options.filters, ":")
+    return [each for each in found if options.include_batch or not each.is_batch]
 
 
-def _write_csv(app: App, target: str, results: Sequence[Result]) -> None:
+def _table(app: App, options: CompareOptions, wanted: Wanted, quiet: bool = False) -> Table:
+    from guild.commands._compare_columns import OpColumns
+
+    columns = OpColumns()
+    table = make_table(_seen(app, options), wanted, columns.of)
+    for text in () if quiet else columns.warnings:
+        click.echo(f"WARNING: {printable(text)}", err=True)
+    return table
+
+
+def _print_scalars(runs: Sequence[Seen]) -> None:
+    for seen in runs:
+        click.echo(printable(f"[{seen.run.short_id}] {seen.operation}"))
+        for scalar in seen.scalars:
+            click.echo(printable(f"  {scalar.key}: {scalar.last_val:f} (step {scalar.last_step})"))
+
+
+def _write_csv(app: App, target: str, table: Table) -> None:
     import csv
     import io
 
-    names = columns(results)
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    if results:
-        writer.writerow([*CORE, *names])
-    for result in results:
-        cells = result.cells()
-        writer.writerow([*_core(result), *(_cell(cells.get(name)) for name in names)])
+    if table.rows:
+        writer.writerow(table.headings)
+    for row in table.rows:
+        writer.writerow([plain_cell(row, heading) for heading in table.headings])
     data = buffer.getvalue().encode("utf-8", "backslashreplace")
     if target == "-":
         click.echo(data.decode("utf-8"), nl=False)
         return
+    from guild.base.files import write_whole
+
     path = Path(os.path.abspath(app.cwd / target))
     try:
         write_whole(path, data)
@@ -225,20 +213,23 @@ def _write_csv(app: App, target: str, results: Sequence[Result]) -> None:
         raise GuildError(
             f"cannot write '{target}': {e.strerror or e}", "Choose another file for --csv."
         ) from None
-    click.echo(f"Wrote {len(results)} row(s) to {target}", err=True)
+    click.echo(f"Wrote {len(table.rows)} row(s) to {target}", err=True)
 
 
-def as_json(result: Result) -> dict[str, Any]:
+def as_json(seen: Seen, all_scalars: bool) -> dict[str, Any]:
     """A run for `--json`; times in µs, scalars as [last value, step]."""
-    seen = result.seen
     return {
         "run": seen.id,
         "operation": seen.operation,
         "started": seen.run.int_attr(layout.STARTED),
         "stopped": seen.run.int_attr(layout.STOPPED),
-        "time": _micros(seen),
+        "time": elapsed(seen),
         "status": seen.status.value,
         "label": seen.label,
-        "flags": result.flags,
-        "scalars": {name: list(pair) for name, pair in result.scalars.items()},
+        "flags": seen.flags,
+        "scalars": {
+            s.key: [s.last_val, s.last_step]
+            for s in sorted(seen.scalars, key=lambda s: s.key)
+            if all_scalars or not s.tag.startswith(SYSTEM)
+        },
     }

@@ -10,13 +10,20 @@ from guild.commands._runs_options import SETTINGS, filter_options, split_statuse
 
 # name -> module of guild.commands (its attribute `command`), and the line for `guild runs --help`.
 COMMANDS = {
+    "comment": ("runs_comment", "Add, list and remove comments of runs."),
     "delete": ("runs_delete", "Delete runs; they can be restored."),
+    "diff": ("diff", "Show how two runs differ."),
+    "export": ("runs_export", "Copy or move runs to a directory or zip file."),
+    "import": ("runs_import", "Copy or move runs from a directory or zip file."),
     "info": ("runs_info", "Show all about a run."),
     "label": ("runs_label", "Set, change or remove the labels of runs."),
     "list": ("runs_list", "List runs."),
+    "mark": ("runs_mark", "Mark runs, or remove their marks."),
+    "merge": ("merge", "Copy files of a run back to the project."),
     "purge": ("runs_purge", "Remove deleted runs for good."),
     "restore": ("runs_restore", "Bring deleted runs back."),
     "stop": ("runs_stop", "Stop runs and queues."),
+    "tag": ("runs_tag", "Add and remove tags of runs."),
 }
 ALIASES = {"rm": "delete"}
 

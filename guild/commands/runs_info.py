@@ -1,23 +1,27 @@
 """`guild runs info`: all about one run."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from guild.app import App
 from guild.base import yamlio
 from guild.base.text import format_time, printable
+from guild.commands._comments import comments_of
 from guild.commands._runs_options import SETTINGS, RunsCommand, filter_options, one_chosen, take_filters
-from guild.commands._show import json_text, last_scalars, plain, start_time
+from guild.commands._show import json_text, plain, start_time
 from guild.runs import layout
 from guild.runs.attrs import attr_names
 from guild.runs.run import Run
 from guild.runs.seen import Seen
 from guild.runs.selection import staged_places
 from guild.runs.status import RunStatus
+
+if TYPE_CHECKING:
+    from guild.runs.scalars import ScalarSummary
 
 # Attributes that are shown in a place of their own, or that tell little to people.
 _CORE = {
@@ -34,6 +38,9 @@ class InfoOptions:
     env: bool
     deps: bool
     manifest: bool
+    plugins: bool
+    all_scalars: bool
+    private_attrs: bool
     json: bool
 
 
@@ -43,6 +50,11 @@ class InfoOptions:
 @click.option("-e", "--env", is_flag=True, help="Include the environment.")
 @click.option("-d", "--deps", is_flag=True, help="Include resolved dependencies.")
 @click.option("-m", "--manifest", is_flag=True, help="Include the files that were copied in.")
+@click.option("-p", "--plugins", is_flag=True, help="Include the plugins that it ran with.")
+@click.option(
+    "-s", "--all-scalars", is_flag=True, help="First, last, min, max, avg and total of all scalars."
+)
+@click.option("--private-attrs", is_flag=True, hidden=True)
 @click.option("--json", is_flag=True, help="Print as JSON.")
 @filter_options()
 @click.pass_obj
@@ -57,17 +69,33 @@ def command(app: App, /, spec: str | None, **params: Any) -> None:
     filters = take_filters(params)
     options = InfoOptions(**params)
     seen = one_chosen(app, spec, filters)
-    info = {**describe(app, seen), **_extras(seen.run, options)}
+    info = {**describe(app, seen, options), **_extras(seen.run, options)}
     if options.json:
-        click.echo(json_text({**info, "scalars": {k: list(pair) for k, pair in info["scalars"].items()}}))
+        click.echo(json_text(info))
         return
     for name, value in info.items():
-        for line in _lines(name, value):
+        for line in info_lines(name, value):
             click.echo(line)
 
 
-def describe(app: App, seen: Seen) -> dict[str, Any]:
+def describe(app: App, seen: Seen, options: InfoOptions) -> dict[str, Any]:
     """Name -> value, in the order in which they are shown."""
+    run = seen.run
+    names = [name for name in attr_names(run.guild_dir) if _is_shown(name, options.private_attrs)]
+    return {
+        **describe_core(seen),
+        **_waits(app, run, seen.status),
+        **({"reason": reason} if (reason := run.reason()) else {}),
+        **{name: run.attr(name) for name in names},
+        **({"opref": _opref(run), "op": run.map_attr("op")} if options.private_attrs else {}),
+        "tags": run.list_attr("tags"),
+        "flags": run.map_attr("flags"),
+        "scalars": _scalars(seen.scalars, options.all_scalars),
+    }
+
+
+def describe_core(seen: Seen) -> dict[str, Any]:
+    """What every run has, by name; `guild runs -v` shows this."""
     run, status = seen.run, seen.status
     return {
         "id": run.id,
@@ -84,17 +112,36 @@ def describe(app: App, seen: Seen) -> dict[str, Any]:
         "command": " ".join(shlex.quote(str(word)) for word in run.list_attr("cmd")),
         "exit_status": "" if run.exit_status() is None else run.exit_status(),
         "pid": (run.lock_pid() if status is RunStatus.RUNNING else None) or "",
-        **_waits(app, run, status),
-        **({"reason": reason} if (reason := run.reason()) else {}),
-        **{name: run.attr(name) for name in attr_names(run.guild_dir) if _is_shown(name)},
-        "tags": run.list_attr("tags"),
-        "flags": run.map_attr("flags"),
-        "scalars": last_scalars(run),
     }
 
 
-def _is_shown(name: str) -> bool:
-    return name not in _CORE and name[:1] not in ("_", ".")
+def _opref(run: Run) -> str:
+    return "" if run.opref is None else str(run.opref)
+
+
+def _scalars(scalars: Sequence["ScalarSummary"], all_of_them: bool) -> dict[str, Any]:
+    """By shown name, (value, step): the last one, without those of the system; or of each kind.
+
+    Sums and averages have no step of their own; the last one stands for it, as in Guild 0.9.
+    """
+    if not all_of_them:
+        shown = [s for s in scalars if not s.tag.startswith("sys/")]
+        return dict(sorted((s.key, (s.last_val, s.last_step)) for s in shown))
+    return {
+        s.key: {
+            "first": (s.first_val, s.first_step),
+            "last": (s.last_val, s.last_step),
+            "min": (s.min_val, s.min_step),
+            "max": (s.max_val, s.max_step),
+            "avg": (s.avg_val, s.last_step),
+            "total": (s.total, s.last_step),
+        }
+        for s in sorted(scalars, key=lambda s: s.key)
+    }
+
+
+def _is_shown(name: str, private: bool) -> bool:
+    return name not in _CORE and name[:1] != "." and (private or name[:1] != "_")
 
 
 def _origin(run: Run) -> str:
@@ -125,24 +172,16 @@ def _waits(app: App, run: Run, status: RunStatus) -> dict[str, str]:
 def _extras(run: Run, options: InfoOptions) -> dict[str, Any]:
     extras: dict[str, Any] = {}
     if options.comments:
-        extras["comments"] = [_comment(c) for c in run.list_attr("comments") if isinstance(c, dict)]
+        extras["comments"] = comments_of(run)
     if options.env:
         extras["environment"] = run.map_attr("env")
     if options.manifest:
         extras["manifest"] = _manifest(run)
     if options.deps:
         extras["dependencies"] = run.map_attr("deps")
+    if options.plugins:
+        extras["plugins"] = run.list_attr("plugins")
     return extras
-
-
-def _comment(comment: Mapping[str, Any]) -> dict[str, Any]:
-    when = comment.get("time")
-    return {
-        "user": _text(comment.get("user")),
-        "host": _text(comment.get("host")),
-        "time": format_time(when if isinstance(when, int) else None),
-        "body": _text(comment.get("body")),
-    }
 
 
 def _manifest(run: Run) -> dict[str, list[str]]:
@@ -159,10 +198,10 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _lines(name: str, value: Any) -> list[str]:
+def info_lines(name: str, value: Any) -> list[str]:
     """`name: value`; maps and lists below their name."""
     if name == "scalars":
-        body = [f"{key}: {val:f} (step {step})" for key, (val, step) in value.items()]
+        body = [line for key, found in value.items() for line in _scalar_lines(key, found)]
     elif name in ("flags", "environment"):
         body = [f"{key}: {_inline(value[key])}" for key in sorted(value, key=str)]
     elif isinstance(value, dict | list):
@@ -171,6 +210,12 @@ def _lines(name: str, value: Any) -> list[str]:
         text = value if isinstance(value, str) else _inline(value)
         return [printable(f"{name}: {text}" if text else f"{name}:")]
     return [printable(f"{name}:"), *(f"  {printable(line)}" for line in body)]
+
+
+def _scalar_lines(key: str, found: Any) -> list[str]:
+    if isinstance(found, tuple):
+        return [f"{key}: {found[0]:f} (step {found[1]})"]
+    return [f"{key}:", *(f"  {kind}: {val:f} (step {step})" for kind, (val, step) in sorted(found.items()))]
 
 
 def _inline(value: Any) -> str:

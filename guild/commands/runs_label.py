@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from guild.app import App
-from guild.commands._confirm import act_on_each, confirm
+from guild.commands._change_runs import change_runs, write_or_delete
+from guild.commands._confirm import confirm
 from guild.commands._runs_options import (
     SETTINGS,
     RunsCommand,
@@ -18,8 +19,6 @@ from guild.commands._runs_options import (
     yes_option,
 )
 from guild.errors import EXIT_USAGE, GuildError
-from guild.runs.attrs import delete_attr, write_attr
-from guild.runs.lifecycle import locked
 from guild.runs.run import Run
 
 _OWN = "${label}"
@@ -112,20 +111,11 @@ def command(app: App, /, specs: tuple[str, ...], yes: bool, **params: Any) -> in
         confirm(app, change.intro, runs, "Continue?", default=not change.clear)
 
     def write(run: Run) -> None:
-        label = change.apply(run.label, run.map_attr("flags"))
-        if label:
-            write_attr(run.guild_dir, "label", label)
-        else:
-            delete_attr(run.guild_dir, "label")
+        write_or_delete(run, "label", change.apply(run.label, run.map_attr("flags")))
 
-    app.store.create()
-    # A restage carries the label over, under the lock: outside of it a new one could be lost.
-    with locked(app.store):
-        done = act_on_each([seen.run for seen in runs], write, "label", "labeled")
-    verb = "Cleared label for" if change.clear else "Labeled"
-    if done:
-        click.echo(f"{verb} {len(done)} run(s)", err=True)
-    return 0 if done else 1
+    return change_runs(
+        app, runs, write, "Cleared label for {} run(s)" if change.clear else "Labeled {} run(s)"
+    )
 
 
 def _check(change: LabelChange) -> None:

@@ -1,6 +1,7 @@
 """`guild runs` and `guild runs list`: the runs, newest first."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,7 @@ class ListOptions:
     more: int
     limit: int | None
     deleted: bool
+    archive: str | None
     comments: bool
     verbose: bool
     simplified: bool
@@ -46,6 +48,10 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("-m", "--more"), {"count": True, "help": f"Show {PAGE} more runs. May be repeated."}),
     (("-n", "--limit"), {"metavar": "N", "type": click.IntRange(min=1), "help": "Show at most N runs."}),
     (("-d", "--deleted"), {"is_flag": True, "help": "Show deleted runs (see 'guild runs restore')."}),
+    (
+        ("-A", "--archive"),
+        {"metavar": "PATH", "help": "Show the runs in a directory or zip file of 'guild export'."},
+    ),
     (("-c", "--comments"), {"is_flag": True, "help": "Show the comments of each run."}),
     (("-v", "--verbose"), {"is_flag": True, "help": "Show more of each run, below it."}),
     (("-s", "--simplified"), {"is_flag": True, "help": "Show less of each run."}),
@@ -74,8 +80,15 @@ def show(app: App, params: dict[str, Any]) -> None:
     options = ListOptions(filters=take_filters(params), **params)
     if options.comments and options.verbose:
         raise GuildError("--comments and --verbose cannot both be specified")
+    if options.deleted and options.archive is not None:
+        raise GuildError("--archive and --deleted cannot both be used")
+    with _source(app, options) as source:
+        _list(app, options, source)
+
+
+def _list(app: App, options: ListOptions, source: RunStore | Iterable[Run]) -> None:
     limit = _limit(options)
-    page = look_at_page(_source(app, options), options.filters, limit)
+    page = look_at_page(source, options.filters, limit)
     if options.json:
         click.echo(json_text([describe(each) for each in page.seen]))
         return
@@ -87,9 +100,16 @@ def show(app: App, params: dict[str, Any]) -> None:
         )
 
 
-def _source(app: App, options: ListOptions) -> RunStore | Iterable[Run]:
+@contextmanager
+def _source(app: App, options: ListOptions) -> Iterator[RunStore | Iterable[Run]]:
     """Where the runs come from."""
-    return app.store.trashed() if options.deleted else app.store
+    if options.archive is None:
+        yield app.store.trashed() if options.deleted else app.store
+        return
+    from guild.commands._archive_runs import archive_at
+
+    with archive_at(app, options.archive) as archive:
+        yield archive.runs()
 
 
 def _limit(options: ListOptions) -> int | None:

@@ -2,14 +2,13 @@
 
 import os
 import re
-import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import IO
 
 from guild.base import files
+from guild.base.archive_members import MEMBERS, Member
+from guild.base.unpack import Refused, TooLarge, safe_path, write_member
 from guild.errors import GuildError
-from guild.launch.archive_members import MEMBERS, Member
 
 MAX_BYTES = 100 << 30
 _SUFFIXES = (
@@ -17,7 +16,6 @@ _SUFFIXES = (
     (re.compile(r"\.zip$", re.IGNORECASE), "zip"),
     (re.compile(r"\.gz$", re.IGNORECASE), "gzip"),
 )
-_CHUNK = 1 << 20
 _MARK = ".guild-cache-"
 
 
@@ -130,6 +128,11 @@ def _check_links(archive: Path, into: Path, links: Iterable[Member]) -> None:
 
 def _write(archive: Path, into: Path, member: Member, left: int, stopped: Callable[[], bool]) -> int:
     """Write one member; the bytes that it takes."""
+
+    def check() -> None:
+        if stopped():
+            raise GuildError("stopped while an archive was unpacked")
+
     path = safe_path(member.name)
     if path is None:
         raise _refused(archive, member, "its path leads outside of the archive")
@@ -137,70 +140,13 @@ def _write(archive: Path, into: Path, member: Member, left: int, stopped: Callab
         return 0
     if is_own_mark(path):
         raise _refused(archive, member, f"'{_MARK}' begins a name of Guild's own")
-    target = into / path
-    if member.type == "dir":
-        _make_parents(archive, into, target, member)
-        os.makedirs(target, exist_ok=True)
-        return 0
-    _make_parents(archive, into, target.parent, member)
-    if os.path.lexists(target):
-        if target.is_dir() and not target.is_symlink():
-            raise _refused(archive, member, "a directory has the same name")
-        os.unlink(target)
-    if member.type == "link":
-        if not stays_inside(path, member.link):
-            raise _refused(archive, member, f"it is a link to '{member.link}', outside of the archive")
-        os.symlink(member.link, target)
-        return 0
-    if member.type != "file" or member.open is None:
-        raise _refused(archive, member, "it is neither a file, a directory nor a link")
-    with member.open() as source, open(target, "xb") as out:
-        size = _copy(source, out, left, stopped)
-    if size > left:
-        raise _refused(archive, member, "the archive holds more than GUILD_MAX_UNPACKED_SIZE allows")
-    os.chmod(target, 0o755 if member.mode & stat.S_IXUSR else 0o644)
-    return size
-
-
-def _copy(source: IO[bytes], out: IO[bytes], left: int, stopped: Callable[[], bool]) -> int:
-    size = 0
-    while size <= left and (chunk := source.read(_CHUNK)):
-        if stopped():
-            raise GuildError("stopped while an archive was unpacked")
-        out.write(chunk)
-        size += len(chunk)
-    return size
-
-
-def safe_path(name: str) -> str | None:
-    """A member's path below the directory; '' for that itself, None for one that leads outside."""
-    name = name.replace("\\", "/") if re.match(r"[A-Za-z]:\\|\\\\", name) else name
-    if name.startswith("/") or re.match(r"[A-Za-z]:/", name) or "\0" in name:
-        return None
-    parts = [p for p in name.split("/") if p not in ("", ".")]
-    return None if ".." in parts else "/".join(parts)
-
-
-def stays_inside(path: str, link: str) -> bool:
-    """Whether a link at `path` leads to a place below the directory."""
-    if not link or link.startswith("/") or "\0" in link:
-        return False
-    joined = os.path.normpath(os.path.join(os.path.dirname(path), link))
-    return joined != ".." and not joined.startswith("../")
-
-
-def _make_parents(archive: Path, into: Path, directory: Path, member: Member) -> None:
-    """The directories on the way; none of them may be a link, whatever that leads to."""
-    at = into
-    for part in directory.relative_to(into).parts:
-        at = at / part
-        if at.is_symlink():
-            raise _refused(archive, member, "a directory on its path is a link")
-        try:
-            os.mkdir(at)
-        except FileExistsError:
-            if not at.is_dir():
-                raise _refused(archive, member, "a file is where its directory should be") from None
+    try:
+        return write_member(member, path, into, left, check)
+    except Refused as e:
+        raise _refused(archive, member, str(e)) from None
+    except TooLarge:
+        why = "the archive holds more than GUILD_MAX_UNPACKED_SIZE allows"
+        raise _refused(archive, member, why) from None
 
 
 def _refused(archive: Path, member: Member, why: str) -> GuildError:

@@ -1,8 +1,8 @@
 """OpRef: the recorded name of an operation. Parse and format (`docs/run-directory.md`)."""
 
 import os.path
-import shlex
 from dataclasses import dataclass
+from functools import lru_cache
 
 from guild.errors import OpRefError
 
@@ -43,6 +43,8 @@ class OpRef:
 
 def _quote(text: str) -> str:
     """POSIX quoting, with Guild's shorter form for texts in apostrophes."""
+    import shlex
+
     quoted = shlex.quote(text)
     head, tail = "''\"'\"'", "'\"'\"''"
     if len(quoted) >= len(head) + len(tail) and quoted.startswith(head) and quoted.endswith(tail):
@@ -50,8 +52,11 @@ def _quote(text: str) -> str:
     return quoted
 
 
+@lru_cache(maxsize=1024)  # many runs have the same one, and shlex is slow
 def parse_opref(text: str) -> OpRef:
     """Read what `str(OpRef)` writes; raises OpRefError for anything else."""
+    import shlex
+
     try:
         words = shlex.split(text)
     except ValueError:

@@ -16,8 +16,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from guild.base.locks import LockBusy, file_lock
-
 if TYPE_CHECKING:
     import sqlite3
 
@@ -35,7 +33,7 @@ _SCHEMA = (
 # A file system's clock may tick only every few milliseconds, on a network drive every second or two.
 _SETTLED_NS = 2_500_000_000
 # From so many questions about one attribute on, all of its values are read at once.
-_MANY = 50
+_MANY = 20
 _PENDING_MAX = 20_000
 _MASK = (1 << 63) - 1
 
@@ -155,6 +153,8 @@ class Index:
         """One transaction, unless somebody else writes at this moment, or nothing can be written."""
         if self._is_off:
             return
+        from guild.base.locks import LockBusy, file_lock
+
         with suppress(OSError, LockBusy):
             os.makedirs(self._path.parent, exist_ok=True)
             with file_lock(self._lock, 0):
@@ -208,6 +208,8 @@ class Index:
     def _give_up(self, error: Exception, locked: bool = False) -> None:
         """No index for the rest of this process. A file that is damaged goes; the next one makes another."""
         import sqlite3
+
+        from guild.base.locks import LockBusy, file_lock
 
         self._forget()
         self._is_off = True

@@ -10,6 +10,7 @@ ATTRS = "attrs"
 OPREF = "opref"
 ENV = "ENV"
 MANIFEST = "manifest"
+SOURCECODE = "sourcecode"  # where Guild up to 0.8 put source code
 OUTPUT = "output"
 OUTPUT_INDEX = "output.index"
 EVENTS_PREFIX = "events.out.tfevents."

@@ -85,19 +85,19 @@ def stage(held: Held, made: Run, *, sync: bool = True) -> Run:
     attrs.write_attr(made.guild_dir, layout.STARTED, started, sync=sync)
     if sync:
         files.sync_dir(made.guild_dir / layout.ATTRS)
-    run = _move_in(store, made, sync)
+    run = move_in(store, made, sync)
     store.ring(run.id, "staged", started)
     return run
 
 
 def enter(store: RunStore, made: Run) -> Run:
     """Put a run that is to be executed now (PENDING, leased to this process) into `runs/`."""
-    run = _move_in(store, made, sync=False)
+    run = move_in(store, made, sync=False)
     store.ring(run.id, "entered")
     return run
 
 
-def _move_in(store: RunStore, made: Run, sync: bool) -> Run:
+def move_in(store: RunStore, made: Run, sync: bool) -> Run:
     run = Run(store.home.runs / made.id)
     if os.path.lexists(run.path):
         raise RunChanged(f"run {run.id} exists already")
@@ -345,7 +345,7 @@ def drop(held: Held, run: Run) -> Path:
 def restore(held: Held, trashed: Run) -> Run:
     """Bring a run back from the trash, without any right to be running."""
     drop_rights(trashed)
-    run = _move_in(held.store, trashed, sync=False)
+    run = move_in(held.store, trashed, sync=False)
     held.store.ring(run.id, "restored")
     return run
 

@@ -8,9 +8,8 @@ import heapq
 import os
 import struct
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 
 from guild.runs import layout
 from guild.runs.index import Index, Stamp, is_settled, stamp_of
@@ -20,7 +19,7 @@ from guild.runs.run import Run, is_run_dir
 # as links to it.)
 _SMALL_HOME = 200
 # So many files are worth a process of their own to look at them.
-_SHARE = 10_000
+_SHARE = 2_500
 _MAX_PROCESSES = 4
 _ENTRY = struct.Struct("<32sqqq")  # id, stamp, inode, start time (µs)
 _WHOLE = ""  # the shard that holds the stamp of `runs/` with which the others named all that is in it
@@ -30,31 +29,26 @@ NO_TIME = -1
 Place = tuple[int, bytes]  # when the run started (µs, or NO_TIME) and its id: sorts as runs do
 
 
-@dataclass(frozen=True)
-class Listing:
-    """All runs of a directory. One that lost its `opref` by hand since it was indexed may still be among
-    them: whoever shows a run looks at it first."""
-
-    places: Sequence[Place]
-
-    def first(self, count: int) -> Iterator[str]:
-        """The ids of the newest ones, newest first; runs without a time come last."""
-        return (os.fsdecode(name) for _, name in heapq.nlargest(count, self.places))
-
-    def all(self) -> Iterator[str]:
-        return (os.fsdecode(name) for _, name in sorted(self.places, reverse=True))
-
-
-def list_runs(directory: str, index: Index | None) -> Listing:
-    """What `runs/` holds. Raises OSError where it cannot be read; none where it is absent."""
+def list_runs(directory: str, index: Index | None) -> list[Place]:
+    """What `runs/` holds, in no order; nothing where it is absent. A run that lost its `opref` by hand since
+    it was indexed may still be in it: whoever shows a run looks at it first. Raises OSError."""
     path = os.fsencode(directory)
     with suppress(FileNotFoundError):
         if index is not None and not 2 <= os.stat(path).st_nlink < _SMALL_HOME:
             indexed = _Indexed(path, index)
             if indexed.is_useful:
-                return Listing(indexed.places())
-        return Listing([place for name in os.listdir(path) if (place := _read(path, name))])
-    return Listing([])
+                return indexed.places()
+        return [place for name in os.listdir(path) if (place := _read(path, name))]
+    return []
+
+
+def first(places: Iterable[Place], count: int) -> Iterator[str]:
+    """The ids of the newest ones, newest first; runs without a time come last."""
+    return (os.fsdecode(name) for _, name in heapq.nlargest(count, places))
+
+
+def all_sorted(places: Iterable[Place]) -> Iterator[str]:
+    return (os.fsdecode(name) for _, name in sorted(places, reverse=True))
 
 
 def _read(directory: bytes, name: bytes) -> Place | None:

@@ -4,17 +4,18 @@ import os
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from guild.base import files, yamlio
-from guild.base.processes import runs_since
 from guild.errors import OpRefError
 from guild.ops.opref import OpRef, parse_opref
 from guild.runs import layout
 from guild.runs.index import Index
-from guild.runs.lease import Lease
-from guild.runs.order import Order, place_key
 from guild.runs.status import MARKERS, RunStatus, read_status
+
+if TYPE_CHECKING:
+    from guild.runs.lease import Lease
+    from guild.runs.order import Order
 
 T = TypeVar("T")
 
@@ -28,6 +29,7 @@ class Run:
     def __init__(self, path: Path | str, index: Index | None = None) -> None:
         """With an `index`, what was read of the run before is not read again where its file is unchanged."""
         self._dir = os.fspath(path)
+        self.id = os.path.basename(self._dir) or Path(path).name
         self.index = index
 
     @cached_property
@@ -40,10 +42,6 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({self._dir!r})"
-
-    @property
-    def id(self) -> str:
-        return os.path.basename(self._dir) or self.path.name
 
     @property
     def short_id(self) -> str:
@@ -131,6 +129,8 @@ class Run:
             written = os.stat(self.guild_dir / layout.LOCK).st_mtime
         except OSError:
             return False
+        from guild.base.processes import runs_since
+
         return runs_since(pid, written)
 
     def lock_pid(self) -> int | None:
@@ -145,9 +145,11 @@ class Run:
 
     # What is ours: lease, token, order.
 
-    def lease(self) -> Lease | None:
+    def lease(self) -> "Lease | None":
         """The lease of this run, whether it counts or not; None where there is none that can be read,
         or one that belongs to another run or another home."""
+        from guild.runs.lease import Lease
+
         try:
             lease = Lease.from_bytes(self.read(layout.LEASE))
         except (OSError, ValueError):
@@ -161,7 +163,7 @@ class Run:
         except OSError:
             return None
 
-    def claim_lease(self) -> Lease | None:
+    def claim_lease(self) -> "Lease | None":
         """The lease, if PENDING holds its token: the one that counts while the run is pending."""
         lease = self.lease()
         return lease if lease is not None and lease.token == self.token() else None
@@ -173,7 +175,9 @@ class Run:
         except OSError:
             return None
 
-    def order(self) -> Order | None:
+    def order(self) -> "Order | None":
+        from guild.runs.order import Order
+
         try:
             return Order.from_bytes(self.read(layout.ORDER))
         except (OSError, ValueError):
@@ -181,6 +185,8 @@ class Run:
 
     def place(self) -> tuple[int, int, int, str]:
         """Sort key among staged runs (`order.place_key`)."""
+        from guild.runs.order import place_key
+
         return place_key(self.timestamp, self.order(), self.id)
 
     def supervisor_log(self) -> list[str]:
@@ -226,4 +232,4 @@ def home_of(run_path: Path) -> str:
 
 def is_run_dir(path: Path | str) -> bool:
     """By Guild 0.9's rule: the directory holds `.guild/opref`, whatever that contains."""
-    return os.path.lexists(os.path.join(path, layout.GUILD_DIR, layout.OPREF))
+    return os.path.lexists(f"{os.fspath(path)}/{layout.GUILD_DIR}/{layout.OPREF}")

@@ -6,9 +6,8 @@ Damage in one run never hides the others, and nothing is read that no filter ask
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar, cast
 
 from guild.errors import GuildError
 from guild.runs import layout
@@ -17,7 +16,7 @@ from guild.runs.listing import NO_TIME
 from guild.runs.run import Run, is_run_dir
 from guild.runs.seen import Seen
 from guild.runs.status import RunStatus
-from guild.runs.store import RunStore
+from guild.runs.store import Newest, RunStore
 
 _INDEX = re.compile(r"[0-9]+\Z")
 _RANGE = re.compile(r"([0-9]*):([0-9]*)\Z")
@@ -34,16 +33,16 @@ class HasId(Protocol):
 T = TypeVar("T", bound=HasId)
 
 
-def look(runs: RunStore | Iterable[Run], filters: Filters = NO_FILTERS) -> list[Seen]:
+def look(runs: RunStore | Iterable[Run], filters: Filters = NO_FILTERS) -> Sequence[Seen]:
     """The runs that the filters leave, newest first; those without a time last."""
     if isinstance(runs, RunStore):
-        return [seen for seen in runs.newest_first() if filters.match(seen)]
+        newest = runs.newest_first()
+        return newest if filters == NO_FILTERS else [seen for seen in newest if filters.match(seen)]
     kept = [seen for seen in map(Seen, runs) if filters.match(seen)]
     return sorted(kept, key=lambda s: (NO_TIME if s.timestamp is None else s.timestamp, s.id), reverse=True)
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(NamedTuple):
     """The first runs of a list, and how many it has in all."""
 
     seen: list[Seen]
@@ -52,11 +51,8 @@ class Page:
 
 def look_at_page(runs: RunStore | Iterable[Run], filters: Filters, limit: int | None) -> Page:
     """At most `limit` of the runs that the filters leave. Of a store without filters only these are read."""
-    if limit is not None and isinstance(runs, RunStore) and filters == NO_FILTERS:
-        newest = runs.newest_first()
-        return Page(newest.page(limit), len(newest))
     seen = look(runs, filters)
-    return Page(seen[:limit], len(seen))
+    return Page(list(seen[:limit]), len(seen))
 
 
 def select(runs: Sequence[T], specs: Sequence[str]) -> list[T]:
@@ -73,8 +69,10 @@ def select(runs: Sequence[T], specs: Sequence[str]) -> list[T]:
 
 
 def _select_one(runs: Sequence[T], spec: str) -> Sequence[T]:
-    if _INDEX.match(spec) and len(spec) < 10 and 0 < int(spec) <= len(runs):
-        return [runs[int(spec) - 1]]
+    if _INDEX.match(spec) and len(spec) < 10 and int(spec) > 0:
+        at = int(spec)
+        if found := runs[at - 1 : at]:
+            return found
     span = _RANGE.match(spec)
     if span:
         found = _in_range(runs, span[1], span[2])
@@ -97,7 +95,7 @@ def _in_range(runs: Sequence[T], first: str, last: str) -> Sequence[T]:
 
 
 def _by_id(runs: Sequence[T], text: str, shown: str = "") -> T:
-    matches = [run for run in runs if text and run.id.startswith(text)]
+    matches = _starting_with(runs, text) if text else ()
     exact = [run for run in matches if run.id == text]
     if exact:
         return exact[0]
@@ -106,6 +104,12 @@ def _by_id(runs: Sequence[T], text: str, shown: str = "") -> T:
     if len(matches) > 1:
         raise _ambiguous(text, [run.id for run in matches])
     return matches[0]
+
+
+def _starting_with(runs: Sequence[T], prefix: str) -> Sequence[T]:
+    if isinstance(runs, Newest):
+        return cast(Sequence[T], runs.starting_with(prefix))  # without making the others
+    return [run for run in runs if run.id.startswith(prefix)]
 
 
 def _not_found(text: str) -> GuildError:

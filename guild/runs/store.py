@@ -1,24 +1,24 @@
 """RunStore: all runs under one GUILD_HOME. Lists and finds them, and holds the lock of the home."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import overload
 
 from guild.base.clock import Clock, system_clock
-from guild.base.locks import LockBusy, file_lock
 from guild.errors import GuildError, LockTimeout
 from guild.home import Home
-from guild.runs import journal
+from guild.runs import listing
 from guild.runs.index import Index
-from guild.runs.listing import list_runs
 from guild.runs.run import Run, is_run_dir
 from guild.runs.seen import Seen
 from guild.runs.status import RunStatus
 
 LOCK_SECONDS = 30.0
+_FEW = 200
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,9 @@ class RunStore:
 
         Raises LockTimeout, GuildError where the lock file cannot be used.
         """
+        from guild.base.locks import LockBusy, file_lock
+        from guild.runs import journal
+
         path = path or self.home.lock
         try:
             os.makedirs(self.home.lock.parent, exist_ok=True)
@@ -97,6 +100,8 @@ class RunStore:
 
     def next_start(self) -> int:
         """The start time (µs) of a staging now: later than that of any earlier one. Lock held."""
+        from guild.runs import journal
+
         last = journal.last_staging(self.home.journal)
         if last is None:
             staged = (r for r in self.runs() if r.status() is RunStatus.STAGED)
@@ -105,6 +110,8 @@ class RunStore:
 
     def ring(self, run_id: str, event: str, at: int | None = None) -> bool:
         """Tell the queues of this home to look at a run; False if that could not be written."""
+        from guild.runs import journal
+
         try:
             journal.append(self.home.journal, run_id, event, self.clock.now() if at is None else at)
         except OSError:
@@ -122,31 +129,49 @@ def _runs_in(directory: Path) -> list[Run]:
         return []
 
 
-class Newest:
-    """The runs of a store, newest first; each is made when it comes up. Its length may count a run that lost
+class Newest(Sequence[Seen]):
+    """The runs of a store, newest first; each is made when it comes up. The length may count a run that lost
     its `opref` by hand since it was indexed. Raises GuildError where `runs/` cannot be read."""
 
     def __init__(self, store: RunStore) -> None:
         self._directory = os.fspath(store.home.runs)
         self._index = store.index
         try:
-            self._listing = list_runs(self._directory, store.index)
+            self._places = listing.list_runs(self._directory, store.index)
         except OSError as e:
             raise GuildError(f"cannot read '{self._directory}': {e.strerror}") from None
 
     def __len__(self) -> int:
-        return len(self._listing.places)
+        return len(self._places)
 
     def __iter__(self) -> Iterator[Seen]:
-        return self._seen(self._listing.all())
+        return self._seen(listing.all_sorted(self._places), self._index)
+
+    @overload
+    def __getitem__(self, at: int) -> Seen: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[Seen]: ...
+
+    def __getitem__(self, at: int | slice) -> Seen | list[Seen]:
+        last = at.stop if isinstance(at, slice) else at + 1 or None
+        return (list(self) if last is None or last < 0 else self.page(last))[at]
 
     def page(self, count: int) -> list[Seen]:
-        """The first `count`."""
-        found = list(self._seen(self._listing.first(count)))
+        """The first `count`, as far as there are."""
+        # A question to SQLite takes longer than reading a file.
+        index = self._index if count > _FEW else None
+        found = list(self._seen(listing.first(self._places, count), index))
         return found if len(found) == min(count, len(self)) else list(islice(self, count))
 
-    def _seen(self, ids: Iterable[str]) -> Iterator[Seen]:
+    def starting_with(self, prefix: str) -> list[Seen]:
+        """Those whose ids begin so."""
+        return list(
+            self._seen((each for each in listing.all_sorted(self._places) if each.startswith(prefix)), None)
+        )
+
+    def _seen(self, ids: Iterable[str], index: Index | None) -> Iterator[Seen]:
         for run_id in ids:
-            path = os.path.join(self._directory, run_id)
+            path = f"{self._directory}/{run_id}"
             if is_run_dir(path):
-                yield Seen(Run(path, self._index))
+                yield Seen(Run(path, index))

@@ -5,7 +5,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guild.base.text import format_time, printable, shorten, table
+from guild.base.text import format_time, printable, shorten, table, width
 
 
 @given(st.text(st.characters(exclude_categories=())))
@@ -47,8 +47,16 @@ def test_times_are_local_and_absent_ones_empty() -> None:
 
 
 @given(st.text(max_size=20), st.integers(-2, 25))
-def test_shortened_text_fits_and_tells_that_it_is_shortened(text: str, width: int) -> None:
-    short = shorten(text, width)
-    assert len(short) <= max(width, 0)
-    if len(text) > width > 0:
-        assert short == text[: width - 1] + "…"
+def test_shortened_text_fits_and_tells_that_it_is_shortened(text: str, columns: int) -> None:
+    short = shorten(text, columns)
+    assert width(short) <= max(columns, 0)
+    if width(text) > columns > 0:
+        assert short.endswith("…")
+        assert text.startswith(short[:-1])
+    else:
+        assert short == (text if columns >= 0 and width(text) <= columns else "")
+
+
+def test_wide_and_combining_characters_keep_the_columns_in_line() -> None:
+    lines = table([["日本", "x"], ["e\u0301a", "x"], ["abcd", "x"]])
+    assert lines == ["日本  x", "e\u0301a    x", "abcd  x"]

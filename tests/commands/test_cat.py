@@ -1,4 +1,5 @@
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ import pytest
 from guild.runs import layout
 from guild.runs.run import Run
 from tests.commands.conftest import Guild
+from tests.helpers import Project
 from tests.made_runs import make_run
 
 RAW = b"\x1b[1mbold\r\n\xff\x00 end"
@@ -57,3 +59,32 @@ def test_one_of_path_and_output_is_needed(guild: Guild, home: Path) -> None:
     assert "--path is required unless --output is specified" in guild("cat").err
     assert "cannot both be used" in guild("cat --output -p x").err
     assert "names 2 runs" in (make_run(home, "b") and guild("cat : --output").err)
+
+
+def test_source_code_is_printed_from_where_it_lies(guild: Guild, home: Path) -> None:
+    run = make_run(home, "a", attrs={"op": {"sourcecode": {"dest": "code"}}})
+    (run.path / "code").mkdir()
+    (run.path / "code" / "t.py").write_text("source\n")
+    assert guild("cat -s -p t.py").out == "source\n"
+    assert guild("cat -s -p code/t.py").err == f"guild: {run.path}/code/code/t.py does not exist\n"
+    assert "is not inside the run directory" in guild("cat -s -p ../made").err
+    assert "--path is required" in guild("cat -s").err
+    assert "--output and --sourcecode cannot both be used" in guild("cat -O -s").err
+
+
+def test_special_files_are_not_waited_for(guild: Guild, home: Path) -> None:
+    run = make_run(home, "a")
+    os.mkfifo(run.path / "pipe")
+    (run.path / "null").symlink_to("/dev/zero")
+    for name in ("pipe", "null"):
+        assert guild(f"cat -p {name}").err == f"guild: {run.path}/{name} is not a regular file\n"
+
+
+def test_a_pager_shows_it_on_a_terminal_only(project: Callable[..., Project]) -> None:
+    made = project({"t.py": "print('printed')"})
+    assert made.guild("run t.py -y").code == 0
+    pager = {"PAGER": "sh -c 'echo paged; cat'"}
+    assert made.guild("cat -O --page", env=pager).out == "printed\n"
+    terminal = made.pty("cat -O --page", env=pager)
+    terminal.expect("paged")
+    terminal.expect("printed")

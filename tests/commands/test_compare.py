@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from guild.commands.compare import duration
 from guild.runs import layout
+from guild.runs.column_values import duration
 from guild.runs.events import EventWriter
 from guild.runs.run import Run
 from tests.commands.conftest import Guild
@@ -92,7 +92,7 @@ def test_a_column_sorts_with_runs_that_lack_it_last(guild: Guild) -> None:
     assert order("--max x --top 2") == ["b", "a"]
     assert order("2:3") == ["b", "a"]
     assert order("-Ss") == ["c"]
-    assert "no run has a number in the column 'nope'" in guild("compare --min nope").err
+    assert "no run has a value in the column 'nope'" in guild("compare --min nope").err
 
 
 @pytest.mark.usefixtures("three")
@@ -140,4 +140,162 @@ def test_damage_leaves_the_others_and_controls_stay_out_of_the_table(guild: Guil
 
 def test_durations_are_hours_minutes_seconds() -> None:
     assert [duration(s * 1_000_000) for s in (0, 61, 3600 * 30 + 5)] == ["0:00:00", "0:01:01", "30:00:05"]
-    assert duration(None) == ""
+
+
+def guildfile_run(home: Path, run_id: str, guildfile: Path, op: str = "train", **attrs: object) -> Run:
+    opref = f"guildfile:{guildfile} abc '' {op}"
+    return make_run(home, run_id, started=int(run_id[0], 16), opref=opref, attrs={"flags": {"x": 1}, **attrs})
+
+
+def headings(guild: Guild, args: str) -> list[str]:
+    return guild(f"compare --csv - {args}").out.split("\n", 1)[0].split(",")
+
+
+def write_recipe(run: Run, compare: object) -> None:
+    (run.guild_dir / layout.RECIPE).write_text(json.dumps({"opdef": {"compare": compare}}))
+
+
+def test_an_operation_is_compared_by_what_its_project_says_now(
+    guild: Guild, home: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "project" / "guild.yml"
+    path.write_text(
+        "train: {main: t, compare: [=x as rate, 'loss, min loss step', 'foo bar']}\nplain: {exec: x}\n"
+    )
+    run = guildfile_run(home, "1", path)
+    add_scalars(run, 2, loss=1.0, acc=0.5)
+    write_recipe(run, ["acc"])
+    outcome = guild("compare --csv - -r")
+    assert outcome.out == "run,rate,loss,loss step\n1,1,1.0,2\n"
+    assert (
+        outcome.err
+        == "WARNING: invalid column 'foo bar': unexpected 'bar' at 5 (in 'compare' of an operation)\n"
+    )
+    # Gone from the project: as it was when the run was made, else as old versions recorded it.
+    path.write_text("other: {exec: x}\n")
+    assert headings(guild, "-r") == ["run", "acc"]
+    write_recipe(run, [])
+    assert headings(guild, "-r") == ["run", "x", "step", "acc", "loss"]
+    write_recipe(guildfile_run(home, "2", path, compare=["=x as old"]), None)
+    assert headings(guild, "-r 1") == ["run", "old"]
+    # A broken guildfile, and an operation that names no columns.
+    path.write_text("train: [")
+    assert headings(guild, "-r") == ["run", "old", "x", "step", "acc", "loss"]
+    assert headings(guild, "-p") == ["run", "operation", "started", "time", "status", "label"]
+
+
+def test_an_operation_that_names_no_columns_any_more_has_the_default_ones(
+    guild: Guild, home: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "project" / "guild.yml"
+    path.write_text("train: {main: t}\n")
+    write_recipe(guildfile_run(home, "1", path), ["acc"])
+    assert headings(guild, "-r") == ["run", "x"]
+
+
+@pytest.mark.parametrize(
+    "recipe", ["", "[1]", '{"opdef": 3}', '{"opdef": {"compare": {"a": 1}}}', "[" * 100_000]
+)
+def test_a_damaged_recipe_does_no_harm(guild: Guild, home: Path, recipe: str) -> None:
+    run = guildfile_run(home, "1", Path("/no/such/guild.yml"), compare={"a": 1})
+    (run.guild_dir / layout.RECIPE).write_text(recipe)
+    assert headings(guild, "-r") == ["run", "x"]
+
+
+@pytest.mark.usefixtures("three")
+def test_columns_are_added_or_stand_alone(guild: Guild) -> None:
+    assert headings(guild, "-c '=x as y, .stopped'")[-2:] == ["y", "stopped"]
+    assert guild("compare --csv - -cc '.status, =x, loss step' -Sc").out.splitlines() == [
+        "run,status,x,loss step",
+        "bbbbbbbb,completed,2.123456789,9",
+        "aaaaaaaa,completed,1,4",
+    ]
+    assert headings(guild, "--cols =x -e -p") == [
+        *("run", "operation", "started", "time", "status", "label", "sourcecode", "x")
+    ]
+    assert "--columns and --strict-columns cannot both be specified" in guild("compare -c a -cc b").err
+    assert guild("compare -cc 'a b'").err.startswith("guild: invalid column 'a b': unexpected 'b' at 3\n")
+
+
+@pytest.mark.usefixtures("three")
+def test_columns_that_differ_in_the_qualifier_alone_are_kept_apart(guild: Guild) -> None:
+    assert headings(guild, "-cc 'min loss'") == ["run", "loss"]
+    assert headings(guild, "-cc 'min loss, loss, max loss as top'") == ["run", "min loss", "loss", "top"]
+    assert headings(guild, "-r -c 'max loss'")[-1] == "max loss"
+    assert headings(guild, "-r -c 'loss'").count("loss") == 1
+
+
+def test_what_event_files_in_several_directories_have_is_told_apart(guild: Guild, home: Path) -> None:
+    run = make_run(home, "a")
+    for name, value in (("train", 1.0), ("valid", 2.0)):
+        (run.path / name).mkdir()
+        writer = EventWriter(run.path / name, "host", 1, time.time())
+        writer.add_scalar("loss", value, 3)
+        writer.close()
+    (row,) = rows(guild("compare --csv - -c 'valid#loss as v, #loss as l'").out)
+    assert {name: row[name] for name in ("step", "loss", "valid loss", "v", "l")} == {
+        "step": "3",
+        "loss": "1.0",
+        "valid loss": "2.0",
+        "v": "2.0",
+        "l": "1.0",
+    }
+    assert guild("compare --print-scalars").out == (
+        "[a] train\n  train#loss: 1.000000 (step 3)\n  valid#loss: 2.000000 (step 3)\n"
+    )
+
+
+@pytest.mark.usefixtures("three")
+def test_any_column_sorts_whether_it_is_shown_or_not(guild: Guild) -> None:
+    def order(args: str) -> str:
+        return "".join(row["run"][0] for row in rows(guild(f"compare --csv - -cc .label {args}").out))
+
+    assert order("--min loss") == "bac"
+    assert order("--min 'loss step'") == order("--min 'max loss step'") == "abc"
+    assert order("--min .started") == "abc"
+    assert order("--max .started") == "cba"
+    assert order("--min .status") == "bac"  # texts; of equals the newest first
+    assert order("--max .label") == "acb"
+    assert order("--min =x") == order("--min =x -n 3") == "abc"  # numbers before texts
+    assert order("--max =x") == "bac"
+
+
+@pytest.mark.usefixtures("three")
+def test_columns_without_a_difference_are_left_out_on_request(guild: Guild) -> None:
+    assert headings(guild, "-u -Sc") == [*("run", "started", "label", "x", "step", "loss", "b", "acc")]
+    assert "operation" in headings(guild, "-u 1")
+
+
+@pytest.mark.usefixtures("three")
+def test_options_that_exclude_each_other_are_named(guild: Guild) -> None:
+    for args, names in (
+        ("--csv - -t", ("table", "csv")),
+        ("--json --csv -", ("csv", "json")),
+        ("--min loss --max loss", ("min", "max")),
+    ):
+        outcome = guild(f"compare {args}")
+        assert outcome.code == 1
+        assert outcome.err.startswith(f"guild: --{names[0]} and --{names[1]} cannot both be specified\n")
+    assert guild("compare --tool hiplot").err.startswith("guild: --tool hiplot is not supported here\n")
+    assert guild("compare --tool nope").code == 2
+
+
+def test_a_guildfile_is_read_once_for_all_its_runs(
+    guild: Guild, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import guild.ops.guildfile as module
+
+    path = tmp_path / "project" / "guild.yml"
+    path.write_text("train: {main: t, compare: [=x]}\n")
+    for at in range(30):
+        make_run(home, f"{at:032x}", started=at, opref=f"guildfile:{path} abc '' train")
+    asked: list[Path] = []
+    load = module.load_guildfile
+
+    def spy(found: Path) -> object:
+        asked.append(found)
+        return load(found)
+
+    monkeypatch.setattr(module, "load_guildfile", spy)
+    assert len(rows(guild("compare --csv -").out)) == 30
+    assert asked == [path]

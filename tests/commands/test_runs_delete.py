@@ -1,10 +1,13 @@
 """delete, restore, purge."""
 
+import time
 from pathlib import Path
 
 import pytest
 
+from guild.base.clock import system_clock
 from guild.base.processes import this_process
+from guild.commands.runs_purge import parse_age
 from guild.home import Home
 from guild.runs import lifecycle
 from guild.runs.lease import Doing
@@ -142,3 +145,37 @@ def test_purging_removes_deleted_runs_for_good(guild: Guild, home: Path) -> None
         {"c"},
         set(),
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        *(("30d", 30 * 86400), ("12h", 12 * 3600), ("2 weeks", 14 * 86400), ("90 min", 5400)),
+        *(("1.5 Hours", 5400), ("1 month", 30 * 86400), ("1y", 365 * 86400), ("0s", 0)),
+    ],
+)
+def test_an_age_is_a_number_and_a_unit(text: str, seconds: float) -> None:
+    assert parse_age(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "30", "d", "5m", "-1d", "1d2h", "1 fortnight", "nan d"])
+def test_an_age_that_is_unclear_purges_nothing(guild: Guild, home: Path, text: str) -> None:
+    make_run(home, "a", where="trash/runs")
+    outcome = guild(["runs", "purge", "--older-than", text, "-y"])
+    assert (outcome.code, outcome.err.splitlines()[0]) == (1, f"guild: invalid age '{text}' for --older-than")
+    assert names(home / "trash/runs") == {"a"}
+
+
+def test_purging_by_age_asks_when_a_run_was_deleted_not_when_it_ran(
+    guild: Guild, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        make_run(home, name, started=1)
+    guild("runs rm -y")
+    assert guild("runs purge --older-than 1d -y").err == "Nothing to purge.\n"
+    tomorrow = (time.time() + 86400 + 1) * 1e6
+    monkeypatch.setattr(type(system_clock), "now", lambda clock: int(tomorrow))
+    assert guild("runs purge --older-than 2d -y").err == "Nothing to purge.\n"
+    assert guild("runs purge b --older-than 1d -y").err == "Permanently deleted 1 run(s)\n"
+    assert guild("runs purge --older-than 1d -y").err == "Permanently deleted 1 run(s)\n"
+    assert names(home / "trash/runs") == set()

@@ -151,3 +151,52 @@ def test_one_run_is_chosen_and_must_be_there(guild: Guild, home: Path) -> None:
     assert guild("runs info -Sc").out.startswith("id: a")
     assert guild("runs info 2").out.startswith("id: a")
     assert "names 2 runs" in guild("runs info :").err
+
+
+def test_scalars_of_the_system_are_shown_on_request_with_all_their_values(guild: Guild, home: Path) -> None:
+    run = make_run(home, "abc")
+    for step, value in ((1, 0.5), (2, 2.0), (3, 1.0)):
+        add_scalar(run, "loss", value, step)
+    add_scalar(run, "sys/cpu", 7, 1)
+    assert guild("runs info").out.endswith("scalars:\n  loss: 1.000000 (step 3)\n")
+    assert guild("runs info -s").out.endswith(
+        "scalars:\n"
+        "  loss:\n"
+        "    avg: 1.166667 (step 3)\n"
+        "    first: 0.500000 (step 1)\n"
+        "    last: 1.000000 (step 3)\n"
+        "    max: 2.000000 (step 2)\n"
+        "    min: 0.500000 (step 1)\n"
+        "    total: 3.500000 (step 3)\n"
+        "  sys/cpu:\n"
+        "    avg: 7.000000 (step 1)\n"
+        "    first: 7.000000 (step 1)\n"
+        "    last: 7.000000 (step 1)\n"
+        "    max: 7.000000 (step 1)\n"
+        "    min: 7.000000 (step 1)\n"
+        "    total: 7.000000 (step 1)\n"
+    )
+    found = json.loads(guild("runs info -s --json").out)["scalars"]
+    assert found["loss"]["max"] == [2.0, 2]
+    assert list(found["loss"]) == ["first", "last", "min", "max", "avg", "total"]
+
+
+def test_plugins_and_private_attributes_are_shown_on_request(guild: Guild, home: Path) -> None:
+    attrs = {"plugins": ["cpu"], "_own": 1, "op": {"flags-dest": "args"}}
+    make_run(home, "abc", attrs=attrs)
+    assert guild("runs info -p").out.endswith("plugins:\n  - cpu\n")
+    out = guild("runs info --private-attrs").out
+    assert (
+        "_own: 1\nopref: guildfile:/projects/p/guild.yml abc '' train\nop:\n  flags-dest: args\ntags:\n"
+        in out
+    )
+    assert "_own" not in guild("runs info").out
+    assert {"opref", "op", "plugins"} & json.loads(guild("runs info --json").out).keys() == set()
+
+
+def test_damaged_comments_are_shown_as_far_as_they_go(guild: Guild, home: Path) -> None:
+    run = make_run(home, "abc", attrs={"comments": ["bare", {"body": None, "time": "x"}]})
+    found = json.loads(guild("runs info -c --json").out)["comments"]
+    assert [c["body"] for c in found] == ["bare", ""]
+    damage(run, "comments")
+    assert guild("runs info -c").out.endswith("comments:\n")

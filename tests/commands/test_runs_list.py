@@ -184,3 +184,38 @@ def test_listing_loads_only_what_it_needs(tmp_path: Path) -> None:
     done = subprocess.run(argv, capture_output=True, text=True, check=True)
     expected = "0" if sys.platform == "linux" else "0 psutil"
     assert done.stdout.splitlines()[-1] == expected
+
+
+def test_comments_are_shown_below_their_run(guild: Guild, home: Path) -> None:
+    comment = {"body": "two\nlines", "user": "ann", "host": "box", "time": None}
+    make_run(home, "a", started=2, attrs={"comments": [comment]})
+    make_run(home, "b", started=1, attrs={"comments": "junk"})
+    lines = guild("runs -c").out.splitlines()
+    assert [line.split()[0] if line else "" for line in lines] == [
+        *("[1:a]", "ann@box", "", "two", "lines", "", "[2:b]"),
+    ]
+    assert lines[1:6] == ["  ann@box", "", "    two", "    lines", ""]
+    assert "ann@box" in guild("runs list -c -s").out
+
+
+def test_more_of_each_run_is_shown_below_it(guild: Guild, home: Path) -> None:
+    run = make_run(home, "a", started=2, attrs={"label": "x\x1b", "cmd": ["python", "a b"]})
+    damage(make_run(home, "b", started=1, opref="junk"), "label")
+    lines = guild("runs -v").out.splitlines()
+    assert lines[0].startswith("[1:a]  train")
+    assert lines[1:4] == ["  id: a", "  operation: train", "  from: /projects/p/guild.yml"]
+    assert {"  label: x\\x1b", f"  run_dir: {run.path}", "  command: python 'a b'", "  pid:"} <= {*lines[:15]}
+    assert lines[15].startswith("[2:b]  ?")
+    assert len(lines) == 30
+    outcome = guild("runs -v -c")
+    assert (outcome.code, outcome.err) == (
+        1,
+        "guild: --comments and --verbose cannot both be specified\n",
+    )
+
+
+def test_deleted_runs_are_shown_with_the_same_options(guild: Guild, home: Path) -> None:
+    comment = {"body": "why", "user": "ann", "host": "box", "time": None}
+    make_run(home, "a", where="trash/runs", attrs={"comments": [comment]})
+    assert "    why\n" in guild("runs -d -c").out
+    assert "  id: a\n" in guild("runs -d -v").out

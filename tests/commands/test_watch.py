@@ -1,5 +1,7 @@
 """`guild watch`, with its pauses replaced by what happens to the run meanwhile."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -95,3 +97,45 @@ def test_the_newest_running_run_is_watched(guild: Guild, home: Path, meanwhile: 
     run = make_running(home, "going")
     meanwhile(lambda: ends(run, -15))
     assert "Run going stopped with a status of 'terminated'" in guild("watch").err
+
+
+@pytest.mark.parametrize("by", ["operation", "parent", "file"])
+def test_a_run_is_found_by_its_process_or_a_pidfile(
+    guild: Guild, home: Path, tmp_path: Path, meanwhile: Events, by: str
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        run = make_run(home, "mine", started=1, status="none")
+        (run.guild_dir / layout.LOCK).write_text(str(process.pid))
+        make_run(home, "other", started=2, status="staged")
+        (tmp_path / "job.pid").write_text(f"{process.pid}\n")
+        text = {
+            "operation": str(process.pid),
+            "parent": str(this_process().pid),
+            "file": str(tmp_path / "job.pid"),
+        }[by]
+        meanwhile(lambda: ends(run, 0))
+        outcome = guild(["watch", "-p", text])
+        process.communicate(b"\n")
+    assert outcome.err.startswith("Watching run mine\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("99999999", "cannot find run for pid 99999999"),
+        ("none.pid", "pidfile 'none.pid' does not exist"),
+        ("junk.pid", "pidfile 'junk.pid' does not contain a valid pid"),
+    ],
+)
+def test_a_process_without_a_run_is_said(guild: Guild, home: Path, text: str, says: str) -> None:
+    make_running(home)
+    Path("junk.pid").write_text("-1")
+    outcome = guild(["watch", "--pid", text])
+    assert (outcome.code, outcome.err.splitlines()[0]) == (1, f"guild: {says}")
+
+
+@pytest.mark.parametrize("other", ["a", "-Fo train"])
+def test_a_process_is_named_alone(guild: Guild, home: Path, other: str) -> None:
+    make_running(home)
+    outcome = guild(f"watch --pid 1 {other}")
+    assert (outcome.code, outcome.err) == (1, "guild: --pid may not be used with other options\n")

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from guild.base.unpack import safe_path, stays_inside
 from guild.errors import GuildError
-from guild.launch.archive import is_own_mark, kind_of, safe_path, stays_inside, unpack
+from guild.launch.archive import is_own_mark, kind_of, unpack
 from guild.runs.generated import files_below
 
 LINK, HARD, FIFO, DEVICE, DIR = (
