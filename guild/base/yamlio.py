@@ -104,9 +104,18 @@ def _loader(pure: bool) -> Any:
     import yaml
 
     base = yaml.SafeLoader if pure else getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    loader = type("GuildLoader", (base,), {})
+    loader: Any = type("GuildLoader", (base,), {})
     _resolve_floats(loader, "-+0123456789.")
+    loader.add_constructor("tag:yaml.org,2002:int", _printable_int)
     return loader
+
+
+def _printable_int(loader: Any, node: Any) -> int:
+    """Python cannot write an integer of more than 4300 digits: one such would break whoever shows it."""
+    value: int = loader.construct_yaml_int(node)
+    if value.bit_length() > 14_000:
+        raise ValueError("a number of more than 4200 digits")
+    return value
 
 
 @lru_cache(maxsize=4)

@@ -46,7 +46,7 @@ compdef _guild_completion guild
 FISH = r"""# Completion of guild for fish.
 function _guild_completion
     set -l program (commandline -opc)[1]
-    _GUILD_COMPLETE=fish _GUILD_LINE=(commandline -cp | string collect -N) $program 2>/dev/null </dev/null
+    _GUILD_COMPLETE=fish _GUILD_LINE=(commandline -cp | string collect) $program 2>/dev/null </dev/null
 end
 complete --no-files --keep-order --command guild --arguments '(_guild_completion)'
 """

@@ -58,13 +58,11 @@ class Plan:
 def plan(app: App, place: Path, options: VenvOptions) -> Plan:
     """Look at what is there. Raises GuildError where it cannot be done."""
     exists = (place / "pyvenv.cfg").is_file()
-    if not exists and place.is_dir() and any(os.scandir(place)):
-        left = [e.name for e in os.scandir(place) if e.name != layout.GUILD_DIR]
-        if left:
-            raise GuildError(
-                f"'{place}' holds other files: no virtual environment is made there",
-                "Name a directory that is empty or not there yet.",
-            )
+    if not exists and place.is_dir() and set(os.listdir(place)) - {layout.GUILD_DIR}:
+        raise GuildError(
+            f"'{place}' holds other files: no virtual environment is made there",
+            "Name a directory that is empty or not there yet.",
+        )
     python = _interpreter(options.python, app)
     name = options.name or place.parent.name or place.name
     paths = tuple(os.path.abspath(app.cwd / os.path.expanduser(path)) for path in options.paths)

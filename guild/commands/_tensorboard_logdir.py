@@ -3,6 +3,7 @@
 A refresh makes it what the runs are now. Nothing in the runs is changed.
 """
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -101,15 +102,13 @@ class LogDir:
                 files.remove_tree(self._path / name)
                 self._done.pop(name, None)
         for name, seen in wanted.items():
-            state = (seen.id, seen.status, seen.run.attr(layout.STOPPED))
-            if self._done.get(name) == state:
-                continue
-            try:
+            with contextlib.suppress(OSError):
+                state = _state(seen)
+                if self._done.get(name) == state:
+                    continue
                 self._refresh_run(self._path / name, seen)
-            except OSError:
-                continue
-            if seen.status not in _LIVE:
-                self._done[name] = state
+                if seen.status not in _LIVE:
+                    self._done[name] = state
 
     def _refresh_run(self, target: Path, seen: Seen) -> None:
         here = {os.fspath(link) for link in target.rglob(f"*{layout.EVENTS_PREFIX}*") if link.is_symlink()}
@@ -159,6 +158,13 @@ class LogDir:
         end = target / f"{layout.EVENTS_PREFIX}9999999999.time"
         if seen.status not in _LIVE and not end.exists():
             _write(end, self._summaries.session_end(seen))
+
+
+def _state(seen: Seen) -> tuple[Any, ...]:
+    """What changes when an ended run is run again, or gets another file where most are."""
+    run = seen.run
+    times = [os.stat(path).st_mtime_ns if path.is_dir() else 0 for path in (run.path, run.guild_dir)]
+    return run.id, seen.status, run.attr(layout.STOPPED), *times
 
 
 def _link(source: Path, link: Path) -> None:

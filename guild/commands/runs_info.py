@@ -15,6 +15,7 @@ from guild.commands._runs_options import SETTINGS, RunsCommand, filter_options, 
 from guild.commands._show import json_text, plain, start_time
 from guild.runs import layout
 from guild.runs.attrs import attr_names
+from guild.runs.column_values import origin
 from guild.runs.run import Run
 from guild.runs.seen import Seen
 from guild.runs.selection import staged_places
@@ -100,7 +101,7 @@ def describe_core(seen: Seen) -> dict[str, Any]:
     return {
         "id": run.id,
         "operation": seen.operation,
-        "from": _origin(run),
+        "from": origin(seen) or "",
         "status": status.value,
         "started": start_time(seen),
         "stopped": format_time(run.int_attr(layout.STOPPED)),
@@ -142,14 +143,6 @@ def _scalars(scalars: Sequence["ScalarSummary"], all_of_them: bool) -> dict[str,
 
 def _is_shown(name: str, private: bool) -> bool:
     return name not in _CORE and name[:1] != "." and (private or name[:1] != "_")
-
-
-def _origin(run: Run) -> str:
-    """The guildfile, or the directory of the script."""
-    opref = run.opref
-    if opref is None:
-        return ""
-    return opref.name if opref.type in ("guildfile", "script", "import", "package") else ""
 
 
 def _waits(app: App, run: Run, status: RunStatus) -> dict[str, str]:

@@ -68,7 +68,7 @@ def _chosen(app: App, options: StopOptions) -> list[Seen]:
     """The runs to stop, having said so where one that was named, or all, need not be."""
     from guild.launch.stop import is_active
 
-    matching = look(app.store.runs(), options.filters)
+    matching = look(app.store, options.filters)
     active = [seen for seen in matching if is_active(seen.run, seen.status)]
     if options.drain and not options.specs:
         active = [seen for seen in active if seen.run.is_queue]

@@ -122,7 +122,8 @@ def duration(micros: int) -> str:
     return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
 
 
-def _origin(seen: Seen) -> str | None:
+def origin(seen: Seen) -> str | None:
+    """The guildfile, the directory of the script, or the package."""
     opref = seen.run.opref
     return opref.name if opref is not None and opref.type in _ORIGINS else None
 
@@ -139,7 +140,7 @@ _COMPUTED: dict[str, Callable[[Seen], Any]] = {
     "operation": lambda seen: seen.operation,
     "model": lambda seen: seen.operation_parts()[1] or None,
     "op": lambda seen: seen.operation_parts()[2],
-    "from": _origin,
+    "from": origin,
     "status": lambda seen: seen.status.value,
     "started": lambda seen: _moment(seen, layout.STARTED),
     "stopped": lambda seen: _moment(seen, layout.STOPPED),

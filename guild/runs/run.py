@@ -51,10 +51,7 @@ class Run:
     def opref(self) -> OpRef | None:
         """None where it cannot be read as one."""
         try:
-            text = self.recall(
-                layout.OPREF, lambda: self.read(layout.OPREF).decode("utf-8", "surrogateescape")
-            )
-            return parse_opref(text)
+            return parse_opref(self.recall(layout.OPREF, self._read_opref))
         except (OSError, OpRefError):
             return None
 

@@ -212,3 +212,9 @@ def test_plain_pyyaml_is_left_as_it_is() -> None:
     encode({"y": 1e5})
     assert yaml.safe_load("1e5") == "1e5"
     assert yaml.safe_dump("y", default_flow_style=True) == "y\n...\n"
+
+
+@pytest.mark.parametrize("text", [b"0x" + b"f" * 4000, b"[1, 0x" + b"f" * 5000 + b"]", b"9" * 5000])
+def test_a_number_that_cannot_be_shown_is_no_value(text: bytes) -> None:
+    with pytest.raises(YAMLError, match=r"number|digits"):
+        decode(text)

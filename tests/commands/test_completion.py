@@ -23,7 +23,7 @@ def start_of(shell: str, script: Path) -> list[str]:
 @pytest.fixture
 def keyboard(tmp_path: Path, project: Callable[..., Project]) -> Iterator[Callable[[str], Terminal]]:
     """`keyboard(SHELL)`: somebody at that shell in a project, with completion."""
-    made = project({"guild.yml": "train: {exec: echo, flags: {lr: 0.1}}\n"})
+    made = project({"guild.yml": "train: {exec: 'echo ${flag_args}', flags: {lr: 0.1}}\n"})
     make_run(made.home, "a" * 32, attrs={"label": "first"})
     make_run(made.home, "b" * 32, attrs={"label": "second"})
     started: list[Terminal] = []
@@ -61,16 +61,13 @@ def test_a_command_an_operation_and_a_flag_are_completed_at_the_keyboard(
     keyboard: Callable[[str], Terminal], shell: str
 ) -> None:
     terminal = keyboard(shell)
-    terminal.send("true; guild ope\t")
-    terminal.expect("operations")
+    terminal.send("true; guild oper\t")
+    terminal.expect("ations")
     terminal.send("\n")
     terminal.expect("go> ")
-    terminal.send("guild run tr\t")
-    terminal.expect("train")
-    terminal.send("l\t")
-    terminal.expect("lr=")
-    terminal.send("0\t")
-    terminal.expect("0.1")
+    for typed, completed in (("guild run tr\t", "ain"), ("l\t", "r="), ("0\t", ".1")):
+        terminal.send(typed)
+        terminal.expect(completed)
     terminal.send(" --print-cmd\n")
     terminal.expect("echo --lr 0.1")
 

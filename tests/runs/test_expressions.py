@@ -143,6 +143,7 @@ def test_a_word_is_a_number_only_if_it_looks_like_one(word: str, value: object) 
         ("a = not", 5, "'not'"),
         ("1 = a", 1, "'1'"),
         ("flag: a = 1", 7, "'a'"),
+        ("flag: 'a' = 1", 7, "\"'a'\""),
         ("a = 'b", 5, '"\'"'),
         ("a ! 1", 3, "'!'"),
     ],

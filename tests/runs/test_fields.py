@@ -62,7 +62,7 @@ def run(tmp_path: Path) -> Run:
         "flags contains lr", "loss = 9", "scalar:loss = 0.5", "acc = 0.25", "scalar:acc = 0.25",
         "logs#acc = 0.75", "scalar:logs#acc = 0.75", "val = 1", ".guild#loss = 0.5", "sys/cpu = 50",
         "scalar:lr is undefined", "attr:lr is undefined", "flag:extra is undefined", "day > 2024-01",
-        "nothing is undefined", "attr:../LOCK is undefined", "attr:.. is undefined", "attr:'' is undefined",
+        "nothing is undefined", "attr:../opref is undefined", "attr:.. is undefined", "attr:'' is undefined",
     ],
 )  # fmt: skip
 def test_a_name_is_an_attribute_else_a_flag_else_a_scalar(run: Run, text: str) -> None:

@@ -143,7 +143,7 @@ class Reader(Run):
         data = self.saw(name, lambda s: s.exit_status)
         return default if data is None else yamlio.decode(data)
 
-    def _read(self, name: str) -> bytes:
+    def read(self, name: str) -> bytes:
         data = self.saw(name, lambda s: dict(s.files).get(name))
         if data is None:
             raise FileNotFoundError(name)
@@ -297,9 +297,11 @@ def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], S
         run = world.staged(stage.store)
         stage.path = run.path
         monkeypatch.setattr("guild.runs.lease.is_alive", stage.is_alive)
-        monkeypatch.setattr(run_module, "runs_since", stage.runs_since)
+        monkeypatch.setattr("guild.base.processes.runs_since", stage.runs_since)
         monkeypatch.setattr(
-            run_module, "os", SimpleNamespace(stat=stage.stat, scandir=os.scandir, path=os.path)
+            run_module,
+            "os",
+            SimpleNamespace(stat=stage.stat, scandir=os.scandir, path=os.path, fspath=os.fspath),
         )
         read_once = status._read_once
 
