@@ -101,6 +101,13 @@ def main() -> NoReturn:
     sys.exit(_run(sys.argv[1:]))
 
 
+def _open_closed_streams() -> None:
+    """Of a command that was started with one of its three streams closed, that one is empty."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
+
+
 def _run(args: list[str]) -> int:
     debug = "--debug" in args
     try:

@@ -67,6 +67,24 @@ def write_whole(
         raise
 
 
+def write_named(path: Path, data: bytes) -> None:
+    """Write the file that somebody named: whole, where links lead to, with the permissions that it has; or
+    straight into what is no regular file (a pipe, a device). Raises OSError."""
+    try:
+        info = os.stat(path)
+    except FileNotFoundError:
+        write_whole(Path(os.path.realpath(path)), data)
+        return
+    if stat.S_ISREG(info.st_mode):
+        write_whole(Path(os.path.realpath(path)), data, mode=stat.S_IMODE(info.st_mode))
+        return
+    fd = os.open(path, os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        write_all(fd, data)
+    finally:
+        os.close(fd)
+
+
 def move(source: Path, target: Path) -> None:
     """Give a file or directory another name on the same file system; a file there is replaced."""
     os.rename(source, target)

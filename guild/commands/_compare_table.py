@@ -136,21 +136,33 @@ def _sorted(table: Table, wanted: Wanted) -> list[Row]:
 
 
 def find_column(table: Table, text: str) -> list[Any]:
-    """The values under a heading of the table, else of the column that `text` spells.
+    """The values under a heading of the table; of a run that has none there, and where there is no such
+    heading, those of the column that `text` spells.
 
     Raises GuildError where no run has one.
     """
-    if text in table.headings:
-        values = table.column(text)
-    else:
-        column = parse_column(text)
-        values = [row.values.value(column) for row in table.rows]
+    values = table.column(text) if text in table.headings else [None] * len(table.rows)
+    if None in values:
+        column = _column_or_heading(text, table)
+        if column is not None:
+            pairs = zip(values, table.rows, strict=True)
+            values = [row.values.value(column) if value is None else value for value, row in pairs]
     if all(value is None for value in values):
         raise GuildError(
             f"no run has a value in the column '{text}'",
             "Take a heading of the table, or a column like 'min loss', '=flag' or '.attribute'.",
         )
     return values
+
+
+def _column_or_heading(text: str, table: Table) -> Column | None:
+    """None for a heading that is no column. Raises GuildError where it is neither."""
+    try:
+        return parse_column(text)
+    except GuildError:
+        if text in table.headings:
+            return None
+        raise
 
 
 def plain_cell(row: Row, heading: str) -> str:

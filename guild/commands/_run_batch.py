@@ -168,7 +168,7 @@ def save_trials(job: Job, name: str) -> int:
     if not path.absolute().parent.is_dir():
         raise GuildError(f"cannot save trials to '{name}': there is no directory '{path.absolute().parent}'")
     click.echo(f"Saving trials to {path.absolute()}")
-    files.write_whole(path, text.encode())
+    files.write_named(path, text.encode())
     return 0
 
 

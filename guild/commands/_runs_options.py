@@ -49,7 +49,7 @@ _FILTERS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
         "metavar": "RANGE", "multiple": True,
         "help": "Runs started in this time, for example 'last 2 hours', today, 'after 11-30'."}),
     (("-Fd", "--digest", "f_digest"), {
-        "metavar": "DIGEST", "default": "", "help": "Runs whose source code digest begins so."}),
+        "metavar": "DIGEST", "help": "Runs whose source code digest begins so."}),
 )  # fmt: skip
 
 
@@ -102,15 +102,19 @@ def runs_argument(function: F) -> F:
 def take_filters(params: dict[str, Any]) -> Filters:
     """Take the filter options out of a command's parameters, which are left with the others.
 
-    Raises GuildError for options that cannot be used together, and for an operation, range or expression
-    that cannot be understood.
+    Raises GuildError for options that cannot be used together, for one with an empty text (an unset variable
+    of a script must not mean every run), and for an operation, range or expression that cannot be understood.
     """
     found = {key: params.pop(key) for key in list(params) if key[:2] in ("f_", "s_")}
-    given = {status: found.get(f"s_{status.value}") for status in RunStatus}
+    for name in ("labels", "tags", "comments", "digest"):
+        texts = found[f"f_{name}"]
+        if texts == "" or (isinstance(texts, tuple) and "" in texts):
+            raise GuildError(f"the text of --{name.rstrip('s')} is empty", "Leave it out to take all runs.")
     if found["f_marked"] and found["f_unmarked"]:
         raise GuildError("--marked and --unmarked cannot both be used")
     if found["f_labels"] and found["f_unlabeled"]:
         raise GuildError("--label and --unlabeled cannot both be used")
+    given = {status: found.get(f"s_{status.value}") for status in RunStatus}
     return Filters(
         operations=found["f_operations"],
         labels=found["f_labels"],
@@ -118,7 +122,7 @@ def take_filters(params: dict[str, Any]) -> Filters:
         tags=found["f_tags"],
         comments=found["f_comments"],
         marked=True if found["f_marked"] else False if found["f_unmarked"] else None,
-        digest=found["f_digest"],
+        digest=found["f_digest"] or "",
         started=_ranges(found["f_started"]),
         statuses=frozenset(s for s, wanted in given.items() if wanted is True),
         not_statuses=frozenset(s for s, wanted in given.items() if wanted is False),
@@ -160,7 +164,7 @@ def chosen(
 
 def one_chosen(app: App, spec: str | None, filters: Filters) -> Seen:
     """The single run of a command that takes one; the newest by default."""
-    found = chosen(app, [spec] if spec else [], filters, "1")
+    found = chosen(app, [] if spec is None else [spec], filters, "1")
     if not found:
         raise GuildError("no matching runs", "Try 'guild runs' for a list.")
     if len(found) > 1:

@@ -204,11 +204,11 @@ def _write_csv(app: App, target: str, table: Table) -> None:
     if target == "-":
         click.echo(data.decode("utf-8"), nl=False)
         return
-    from guild.base.files import write_whole
+    from guild.base.files import write_named
 
     path = Path(os.path.abspath(app.cwd / target))
     try:
-        write_whole(path, data)
+        write_named(path, data)
     except OSError as e:
         raise GuildError(
             f"cannot write '{target}': {e.strerror or e}", "Choose another file for --csv."

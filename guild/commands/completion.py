@@ -76,7 +76,7 @@ def _install(app: App, shell: str, script: str, shell_init: str | None) -> None:
     rc = app.cwd / os.path.expanduser(shell_init) if shell_init else user / _RC[shell]
     click.echo(f"Writing the completion script to {_short(path, user)}", err=True)
     os.makedirs(path.parent, exist_ok=True)
-    files.write_whole(path, script.encode())
+    files.write_named(path, script.encode())
     line = _line(shell, path, user)
     text = rc.read_text("utf-8", "surrogateescape") if rc.exists() else ""
     there = next((at for at, each in enumerate(text.splitlines(), 1) if _is_ours(each, path)), None)

@@ -52,7 +52,7 @@ def _copy_entry(
         return ""
     if stat.S_ISDIR(mode):
         real = os.path.realpath(entry.path)
-        if entry.is_symlink() and any(a == real or a.startswith(real + os.sep) for a in above):
+        if entry.is_symlink() and any(a == real or a.startswith(real.rstrip(os.sep) + os.sep) for a in above):
             warn(f"'{entry.path}' leads back to where it is, it is left out")
             return ""
         return real

@@ -282,7 +282,7 @@ def main(argv: list[str]) -> int:
     devnull = os.open(os.devnull, os.O_RDONLY)
     os.dup2(devnull, 0)
     if pidfile:
-        files.write_whole(Path(pidfile), b"%d" % os.getpid())
+        files.write_named(Path(pidfile), b"%d" % os.getpid())
     try:
         return execute_claimed(Home(Path(home)), Path(run_dir), token, gpus or None)
     finally:

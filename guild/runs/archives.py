@@ -4,14 +4,14 @@ import os
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from guild.base import files, unpack
 from guild.errors import GuildError
 from guild.runs import layout
-from guild.runs.run import Run, is_run_dir
+from guild.runs.run import EventValue, Run, is_run_dir
 from guild.runs.status import MARKERS
 
 # What reading a damaged member raises; NotImplementedError: an unknown method, RuntimeError: a password.
@@ -46,6 +46,17 @@ class ZipRun(Run):
 
     def markers(self) -> frozenset[str]:
         return frozenset(name for name in MARKERS if f"{layout.GUILD_DIR}/{name}" in self.members)
+
+    def event_values(self) -> Iterator[EventValue]:
+        """Of a damaged member as far as it can be read."""
+        from guild.runs.events import read_event_stream
+
+        for path, info in sorted(self.members.items()):
+            directory, _, name = path.rpartition("/")
+            if layout.EVENTS_MARK in name and not info.is_dir():
+                with suppress(*DAMAGED, OSError), self.archive.open(info) as f:
+                    for value in read_event_stream(f, info.file_size):
+                        yield directory, *value
 
     def lock_pid(self) -> int | None:
         """None: nothing that lies in an archive is executed."""

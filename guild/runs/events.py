@@ -5,6 +5,7 @@ import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from guild.base import files
 from guild.base.tfrecord import first_record, masked_crc, scalar_record
@@ -35,25 +36,29 @@ class EventWriter:
             self._fd = None
 
 
-def read_events(path: Path) -> Iterator[tuple[str, float, int]]:
+def read_events(path: Path | str) -> Iterator[tuple[str, float, int]]:
     """(tag, value, step) of each scalar of an event file; ends quietly at a truncated or damaged record.
 
     Raises OSError where the file cannot be read.
     """
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(fd, "rb") as f:
-        size = os.fstat(fd).st_size
-        while len(head := f.read(12)) == 12:
-            (length,) = struct.unpack_from("<Q", head)
-            if length > size or struct.unpack_from("<I", head, 8)[0] != masked_crc(head[:8]):
-                return
-            payload = f.read(length)
-            if len(payload) < length or len(f.read(4)) < 4:
-                return
-            try:
-                yield from _scalars_of(payload)
-            except (ValueError, IndexError, struct.error):
-                continue
+        yield from read_event_stream(f, os.fstat(fd).st_size)
+
+
+def read_event_stream(f: IO[bytes], size: int) -> Iterator[tuple[str, float, int]]:
+    """The same of an open file of this many bytes. Raises what reading it raises."""
+    while len(head := f.read(12)) == 12:
+        (length,) = struct.unpack_from("<Q", head)
+        if length > size or struct.unpack_from("<I", head, 8)[0] != masked_crc(head[:8]):
+            return
+        payload = f.read(length)
+        if len(payload) < length or len(f.read(4)) < 4:
+            return
+        try:
+            yield from _scalars_of(payload)
+        except (ValueError, IndexError, struct.error):
+            continue
 
 
 def _scalars_of(event: bytes) -> Iterator[tuple[str, float, int]]:

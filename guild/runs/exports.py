@@ -143,9 +143,7 @@ def open_target(path: Path, copy_resources: bool) -> Iterator[Target]:
         raise GuildError(f"'{path}' is not a directory", "Give a directory, or the name of a .zip file.")
     os.makedirs(path, exist_ok=True)
     (path / NO_COPY).touch()
-    for name in os.listdir(path):
-        if files.is_stale_temp(name):
-            files.remove_tree(path / name)
+    _sweep(path)
     part = path / files.temp_name()
     part.mkdir()
     try:
@@ -154,10 +152,18 @@ def open_target(path: Path, copy_resources: bool) -> Iterator[Target]:
         files.remove_tree(part)
 
 
+def _sweep(directory: Path) -> None:
+    """Remove what killed exports have left."""
+    for name in os.listdir(directory):
+        if files.is_stale_temp(name):
+            files.remove_tree(directory / name)
+
+
 @contextmanager
 def _open_zip(path: Path) -> Iterator[ZipTarget]:
     path = Path(os.path.realpath(path))  # a link to a zip goes on leading to it
     os.makedirs(path.parent, exist_ok=True)
+    _sweep(path.parent)
     temp = path.with_name(files.temp_name())
     try:
         if path.exists():

@@ -14,6 +14,7 @@ SOURCECODE = "sourcecode"  # where Guild up to 0.8 put source code
 OUTPUT = "output"
 OUTPUT_INDEX = "output.index"
 EVENTS_PREFIX = "events.out.tfevents."
+EVENTS_MARK = ".tfevents."  # what the name of any event file holds
 PROTO = (
     "proto"  # of a batch, the run that its trials are copies of; an empty one keeps a queue out of compare
 )

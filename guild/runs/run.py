@@ -1,7 +1,7 @@
 """Run: one run directory, read only. Damage in one attribute never hides the rest."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from guild.runs.order import Order
 
 T = TypeVar("T")
+
+# A directory (relative to the run's), a tag, a value, a step.
+EventValue = tuple[str, str, float, int]
 
 _PID_MAX = 2**31
 LOST = "ended without a word: its supervisor was killed or the machine went down"
@@ -217,6 +220,10 @@ class Run:
     def recall(self, name: str, read: Callable[[], T]) -> T:
         """What `read` makes of a file of the run's own directory ('': the directory itself)."""
         return read() if self.index is None else self.index.recall(self.id, name, self._file(name), read)
+
+    def event_values(self) -> Iterator[EventValue] | None:
+        """What the event files of a run hold that lies in no directory; None for one that does."""
+        return None
 
     def _file(self, name: str) -> str:
         return f"{self._dir}/{layout.GUILD_DIR}/{name}"

@@ -5,6 +5,7 @@ import os
 import re
 import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from guild.errors import GuildError
 from guild.runs import layout
 from guild.runs.index import Stamp, stamp_of
-from guild.runs.run import Run, is_run_dir
+from guild.runs.run import EventValue, Run, is_run_dir
 
 _ALIASES = (("\\key", r"[^ \t]+"), ("\\value", r"[0-9\.e\-]+"), ("\\step", r"[0-9]+"))
 # By default a key is a plain one, with a letter: `train.py:12: 3` and `12:30: 1` are no results.
@@ -187,11 +188,14 @@ def display_key(prefix: str, tag: str) -> str:
 
 def read_scalars(run_dir: Path) -> list[ScalarSummary]:
     """The scalars of all event files below a run, by prefix and tag. What cannot be read is left out."""
-    return _summarize(_event_files(run_dir))
+    return _summarize(_values(_event_files(run_dir)))
 
 
 def recall_scalars(run: Run) -> list[ScalarSummary]:
-    """The same for a run, from the index where its event files are what they were."""
+    """The same for a run, wherever it lies; from the index where its event files are what they were."""
+    values = run.event_values()
+    if values is not None:
+        return _summarize(values)
     if run.index is None:
         return read_scalars(run.path)
     found = list(_event_files(run.path))
@@ -199,7 +203,10 @@ def recall_scalars(run: Run) -> list[ScalarSummary]:
     if stamp is None:
         return []
     rows = run.index.recall_stamped(
-        run.id, "scalars", stamp, lambda: [list(vars(summary).values()) for summary in _summarize(found)]
+        run.id,
+        "scalars",
+        stamp,
+        lambda: [list(vars(summary).values()) for summary in _summarize(_values(found))],
     )
     return [ScalarSummary(*row) for row in rows]
 
@@ -224,19 +231,20 @@ def _stamp(found: Sequence[_EventFile]) -> Stamp | None:
     return max(stamp for *_, stamp, _ in stamps), int.from_bytes(digest, "big")
 
 
-def _summarize(found: Iterable[_EventFile]) -> list[ScalarSummary]:
+def _values(found: Iterable[_EventFile]) -> Iterator[EventValue]:
     from guild.runs.events import read_events
 
-    summaries: dict[tuple[str, str], ScalarSummary] = {}
     for each in found:
-        prefix = each.prefix
-        try:
-            for tag, value, step in read_events(Path(each.path)):
-                old = summaries.get((prefix, tag))
-                new = old.with_value(value, step) if old else _first(prefix, tag, value, step)
-                summaries[prefix, tag] = new
-        except OSError:
-            continue
+        with suppress(OSError):
+            for value in read_events(each.path):
+                yield each.prefix, *value
+
+
+def _summarize(values: Iterable[EventValue]) -> list[ScalarSummary]:
+    summaries: dict[tuple[str, str], ScalarSummary] = {}
+    for prefix, tag, value, step in values:
+        old = summaries.get((prefix, tag))
+        summaries[prefix, tag] = old.with_value(value, step) if old else _first(prefix, tag, value, step)
     return [summaries[key] for key in sorted(summaries)]
 
 
@@ -262,7 +270,7 @@ def _event_files(run_dir: Path) -> Iterator[_EventFile]:
             continue
         seen.add((info.st_dev, info.st_ino))
         for entry in listed:
-            if ".tfevents." in entry.name and (found := _regular(entry)):
+            if layout.EVENTS_MARK in entry.name and (found := _regular(entry)):
                 prefix = os.path.relpath(directory, run_dir)
                 yield _EventFile("" if prefix == "." else prefix, entry.path, found)
             elif entry.path != attrs and _is_dir(entry):

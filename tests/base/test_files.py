@@ -284,3 +284,30 @@ def test_digests_are_those_of_hashlib(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(data)
     assert files.sha1_file(tmp_path / "x") == hashlib.sha1(data).hexdigest()
     assert files.md5_bytes(data) == hashlib.md5(data).hexdigest()
+
+
+def test_a_named_file_is_written_where_its_link_leads_to_and_keeps_its_mode(tmp_path: Path) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_text("old")
+    target.chmod(0o600)
+    link.symlink_to("target")
+    files.write_named(link, b"new")
+    assert (link.is_symlink(), target.read_text(), target.stat().st_mode & 0o777) == (True, "new", 0o600)
+    link.unlink()
+    link.symlink_to("missing")
+    files.write_named(link, b"x")
+    assert (link.is_symlink(), (tmp_path / "missing").read_text()) == (True, "x")
+
+
+def test_what_is_no_regular_file_is_written_into_and_stays(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    files.write_named(pipe, b"rows\n")
+    assert os.read(reader, 100) == b"rows\n"
+    os.close(reader)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    files.write_named(Path(os.devnull), b"x")
+    assert stat.S_ISCHR(os.stat(os.devnull).st_mode)
+    with pytest.raises(IsADirectoryError):
+        files.write_named(tmp_path, b"x")

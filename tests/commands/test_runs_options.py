@@ -165,3 +165,21 @@ def test_every_command_that_filters_takes_all_filters_in_the_same_way() -> None:
 )
 def test_combined_status_options_are_split(args: str, expected: str) -> None:
     assert split_statuses(shlex.split(args)) == shlex.split(expected)
+
+
+@pytest.mark.parametrize("option", ["-Fl", "-Ft", "-Fc", "-Fd", "-F", "-Fo", "-Fs"])
+def test_an_empty_text_is_no_filter(guild: Guild, home: Path, option: str) -> None:
+    """An unset variable in a script must not mean every run."""
+    make_run(home, "a")
+    outcome = guild(["runs", "rm", "-y", option, ""])
+    assert (outcome.code, "empty" in outcome.err or "invalid" in outcome.err) == (1, True), outcome
+    assert (home / "runs" / "a").is_dir()
+
+
+@pytest.mark.parametrize(
+    "command", ["runs info", "ls", "open", "watch", "cat -O", "label -c -y", "runs rm -y"]
+)
+def test_an_empty_run_is_no_run(guild: Guild, home: Path, command: str) -> None:
+    make_run(home, "a")
+    outcome = guild([*command.split(), ""])
+    assert (outcome.code, outcome.err.splitlines()[0]) == (1, "guild: could not find a run matching ''")

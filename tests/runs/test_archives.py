@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from guild.base.tfrecord import first_record, scalar_record
 from guild.errors import GuildError
 from guild.runs.archives import ZipArchive, is_plain_id, open_archive
 from guild.runs.seen import Seen
@@ -120,3 +121,15 @@ def test_an_archive_that_is_not_there_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["", ".", "..", ".guild", "a/b", "a\nb", "a\x1bb", "x" * 300, "\udcff"])
 def test_such_a_name_is_no_id(name: str) -> None:
     assert not is_plain_id(name)
+
+
+def test_the_scalars_of_a_run_in_a_zip_are_read_as_far_as_they_go(tmp_path: Path) -> None:
+    whole = b"".join((first_record(), scalar_record("loss", 0.5, 1), scalar_record("loss", 0.25, 2)))
+    name = "events.out.tfevents.1.host.1.0"
+    more = [(f".guild/{name}", whole), (f"logs/{name}", whole[:-3]), (f"bad/{name}", b"\xff" * 50)]
+    with open_archive(zip_of(tmp_path / "a.zip", *run_members("one", *more))) as archive:
+        (scalars,) = [Seen(run).scalars for run in archive.runs()]
+    assert [(s.key, s.last_val, s.last_step, s.count) for s in scalars] == [
+        ("loss", 0.25, 2, 2),
+        ("logs#loss", 0.5, 1, 1),
+    ]
