@@ -14,7 +14,8 @@ from typing import Any
 from guild.base import files
 from guild.base.text import format_time, printable
 from guild.runs import layout
-from guild.runs.run import Run, is_run_dir
+from guild.runs.contents import contents
+from guild.runs.run import Run
 from guild.runs.seen import Seen
 from guild.runs.status import RunStatus
 
@@ -39,32 +40,14 @@ class Content:
 
 def event_files(run: Run) -> Iterator[Content]:
     """The event files below a run, by name."""
-    return (each for each in _contents(run.path) if ".tfevents." in each.name)
+    return (each for each in _contents(run.path) if layout.EVENTS_MARK in each.name)
 
 
 def _contents(top: Path) -> Iterator[Content]:
-    """All files below a directory. A link to a directory is followed if it leads to a run."""
-    pending, seen = [os.fspath(top)], set()
-    while pending:
-        directory = pending.pop()
-        try:
-            info = os.stat(directory)
-            with os.scandir(directory) as entries:
-                listed = sorted(entries, key=lambda e: e.name)
-        except OSError:
-            continue
-        if (info.st_dev, info.st_ino) in seen:
-            continue
-        seen.add((info.st_dev, info.st_ino))
-        prefix = os.path.relpath(directory, top)
-        for entry in listed:
-            try:
-                if entry.is_dir(follow_symlinks=False) or (entry.is_symlink() and is_run_dir(entry.path)):
-                    pending.append(entry.path)
-                elif entry.is_file():
-                    yield Content("" if prefix == "." else prefix, entry.path)
-            except OSError:
-                continue
+    for prefix, entry in contents(top):
+        with contextlib.suppress(OSError):
+            if entry.is_file():
+                yield Content(prefix, entry.path)
 
 
 def run_name(seen: Seen, flags: Sequence[str]) -> str:
@@ -114,7 +97,7 @@ class LogDir:
         here = {os.fspath(link) for link in target.rglob(f"*{layout.EVENTS_PREFIX}*") if link.is_symlink()}
         images = 0
         for content in _contents(seen.run.path):
-            if ".tfevents." in content.name:
+            if layout.EVENTS_MARK in content.name:
                 link = target / content.prefix / content.name
                 here.discard(os.fspath(link))
                 _link(Path(content.path), link)

@@ -12,8 +12,9 @@ from typing import Any
 
 from guild.errors import GuildError
 from guild.runs import layout
+from guild.runs.contents import contents
 from guild.runs.index import Stamp, stamp_of
-from guild.runs.run import EventValue, Run, is_run_dir
+from guild.runs.run import EventValue, Run
 
 _ALIASES = (("\\key", r"[^ \t]+"), ("\\value", r"[0-9\.e\-]+"), ("\\step", r"[0-9]+"))
 # By default a key is a plain one, with a letter: `train.py:12: 3` and `12:30: 1` are no results.
@@ -254,39 +255,9 @@ def _first(prefix: str, tag: str, value: float, step: int) -> ScalarSummary:
 
 
 def _event_files(run_dir: Path) -> Iterator[_EventFile]:
-    """In the order of names. A link to a directory is followed if it leads to a run."""
-    attrs = os.path.join(run_dir, layout.GUILD_DIR, layout.ATTRS)
-    pending = [os.fspath(run_dir)]
-    seen: set[tuple[int, int]] = set()
-    while pending:
-        directory = pending.pop()
-        try:
-            info = os.stat(directory)
-            with os.scandir(directory) as entries:
-                listed = sorted(entries, key=lambda e: e.name)
-        except OSError:
-            continue
-        if (info.st_dev, info.st_ino) in seen:
-            continue
-        seen.add((info.st_dev, info.st_ino))
-        for entry in listed:
-            if layout.EVENTS_MARK in entry.name and (found := _regular(entry)):
-                prefix = os.path.relpath(directory, run_dir)
-                yield _EventFile("" if prefix == "." else prefix, entry.path, found)
-            elif entry.path != attrs and _is_dir(entry):
-                pending.append(entry.path)
-
-
-def _is_dir(entry: "os.DirEntry[str]") -> bool:
-    try:
-        return entry.is_dir(follow_symlinks=False) or (entry.is_symlink() and is_run_dir(entry.path))
-    except OSError:
-        return False
-
-
-def _regular(entry: "os.DirEntry[str]") -> os.stat_result | None:
-    try:
-        info = entry.stat()
-    except OSError:
-        return None
-    return info if stat.S_ISREG(info.st_mode) else None
+    for prefix, entry in contents(run_dir):
+        if layout.EVENTS_MARK in entry.name:
+            with suppress(OSError):
+                info = entry.stat()
+                if stat.S_ISREG(info.st_mode):
+                    yield _EventFile(prefix, entry.path, info)
