@@ -1,6 +1,5 @@
 """Runs as rows of a table, and any value as JSON. Nothing that a run holds can break either."""
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,6 +60,8 @@ def last_scalars(run: Run) -> dict[str, tuple[float, int]]:
 
 def json_text(value: Any) -> str:
     """Valid JSON for anything that YAML can hold; what JSON lacks becomes null or text."""
+    import json
+
     return json.dumps(plain(value), allow_nan=False)
 
 

@@ -147,6 +147,8 @@ def _check(options: CompareOptions) -> None:
         raise GuildError(
             f"--tool {options.tool} is not supported here", "Use --csv FILE and give that file to the tool."
         )
+    if options.csv == "":
+        raise GuildError("--csv needs the name of a file", "Or - for standard output.")
     given = [name for name in ("table", "csv", "json", "print_scalars") if getattr(options, name)]
     pairs = [given] if len(given) > 1 else []
     if options.min is not None and options.max is not None:

@@ -68,7 +68,9 @@ def command(app: App, /, specs: tuple[str, ...], all_runs: bool, **params: Any) 
 
 
 def _check(given: dict[str, Any]) -> None:
-    names = [name for name, value in given.items() if value]
+    if given.get("attr") == "":
+        raise GuildError("--attr needs the name of an attribute", "See 'guild runs info'.")
+    names = [name for name, value in given.items() if value is not None and value is not False]
     if len(names) > 1:
         raise GuildError(
             f"--{names[0]} and --{names[1]} cannot both be specified",

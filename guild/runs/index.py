@@ -8,7 +8,6 @@ changes. A file that was changed a moment ago may change again without its times
 one nothing is kept.
 """
 
-import json
 import os
 import time
 from collections.abc import Callable, Collection
@@ -72,6 +71,8 @@ class Index:
         """The same for something of which the caller knows a stamp."""
         fact = self._fact(run_id, name)
         if fact is not None and fact[:2] == stamp:
+            import json
+
             with suppress(ValueError, RecursionError):
                 known: T = json.loads(fact[2])
                 return known
@@ -236,6 +237,8 @@ class Index:
 
 def _to_json(value: Any) -> str | None:
     """None for what JSON would not give back as it is."""
+    import json
+
     try:
         text = json.dumps(value)
         return text if _is_same(json.loads(text), value) else None

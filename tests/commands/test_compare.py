@@ -299,3 +299,14 @@ def test_a_guildfile_is_read_once_for_all_its_runs(
     monkeypatch.setattr(module, "load_guildfile", spy)
     assert len(rows(guild("compare --csv -").out)) == 30
     assert asked == [path]
+
+
+def test_a_run_without_the_heading_is_sorted_by_the_column_itself(guild: Guild, home: Path) -> None:
+    """Of another operation, whose `compare` shows the scalar under another heading."""
+    make_run(home, "a", started=1, attrs={"flags": {"x": 1}})
+    make_run(home, "b", started=2, attrs={"flags": {"x": 3}, "compare": ["=x as y"]})
+    make_run(home, "c", started=3, attrs={"flags": {"x": 2}, "compare": ["=x as y"]})
+    rows = guild("compare --csv - --max =x").out.splitlines()[1:]
+    assert [row[0] for row in rows] == ["b", "c", "a"]
+    headings = guild("compare --csv - --max y").out.splitlines()[1:]
+    assert [row[0] for row in headings] == ["b", "c", "a"]

@@ -75,3 +75,8 @@ def test_damage_does_not_keep_the_others_from_being_selected(guild: Guild, home:
     damage(make_run(home, "d" * 32, started=3, opref="junk"), "flags")
     assert guild("select --max loss").out == f"{A}\n"
     assert guild("select --min =y").out == f"{C}\n"
+
+
+def test_an_empty_name_of_an_attribute_is_refused(guild: Guild, home: Path) -> None:
+    make_run(home, "a")
+    assert (guild(["select", "-a", ""]).code, guild(["compare", "--csv", ""]).code) == (1, 1)

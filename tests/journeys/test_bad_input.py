@@ -1,12 +1,14 @@
 """What is wrong is said plainly, and never hides or holds up what is right."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.helpers import Project
+from tests.helpers import Project, child_environ
 from tests.journeys.test_queue import TRAIN, stage, statuses
 
 pytestmark = pytest.mark.journey
@@ -161,3 +163,13 @@ def test_ctrl_c_ends_a_foreground_run_as_terminated(project: Make) -> None:
     assert terminal.wait() == 240
     run = p.runs()[0]
     assert (run["status"], run["exit_status"]) == ("terminated", -16)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_an_empty_one(project: Callable[..., Project], closed: str) -> None:
+    p = project({"train.py": "print('x')\n"})
+    command = f'"{sys.executable}" -m guild runs {closed}'
+    done = subprocess.run(
+        ["sh", "-c", command], env=child_environ(p.home), cwd=p.directory, capture_output=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")

@@ -212,3 +212,8 @@ def test_any_text_is_a_range_or_refused(text: str) -> None:
 
 def test_the_current_moment_may_be_any_that_a_clock_shows() -> None:
     assert parse_range("today", NOW + timedelta(microseconds=1)) == span("2026-11-25", "2026-11-26")
+
+
+def test_a_date_and_time_of_iso_8601_are_one() -> None:
+    now = datetime(2026, 11, 25, 12)
+    assert parse_range("after 2026-11-25T09:30", now) == parse_range("after 2026-11-25 09:30", now)
