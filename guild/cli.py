@@ -94,6 +94,7 @@ def root(ctx: click.Context, home: str | None, debug: bool) -> None:
 
 def main() -> NoReturn:
     """The console script."""
+    _open_closed_streams()
     if "_GUILD_COMPLETE" in os.environ:
         from guild.commands._complete import complete
 
