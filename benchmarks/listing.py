@@ -33,6 +33,7 @@ def main() -> None:
     parser.add_argument("--sizes", default="1000,10000,100000")
     parser.add_argument("--peer", metavar="PATH", help="The `guild` of an installed Guild 0.9.0.")
     parser.add_argument("--keep", metavar="DIR", help="Make the homes here, or use those that are here.")
+    parser.add_argument("--only", metavar="TEXT", default="", help="Only commands whose name holds TEXT.")
     args = parser.parse_args()
     figures: dict[str, object] = {}
     with tempfile.TemporaryDirectory(prefix="guild-bench-") as base:
@@ -44,7 +45,8 @@ def main() -> None:
                 print(f"made {size} runs in {time.perf_counter() - began:.0f} s", file=sys.stderr)
                 time.sleep(3)  # what was changed a moment ago is not kept
             for name, words in COMMANDS.items():
-                figures[f"{size} runs: {name}"] = _measure(words, home, args.n, args.peer)
+                if args.only in name:
+                    figures[f"{size} runs: {name}"] = _measure(words, home, args.n, args.peer)
     report("listing", figures, args.json)
 
 
