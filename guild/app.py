@@ -2,9 +2,9 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from guild.errors import GuildError
 from guild.home import Home, choose_home
@@ -12,19 +12,18 @@ from guild.runs.index import Index
 from guild.runs.store import RunStore
 
 
-@dataclass(frozen=True)
-class Globals:
+class Globals(NamedTuple):
     """The options before the command."""
 
     home: str | None = None
     debug: bool = False
 
 
-@dataclass
 class App:
-    cwd: Path
-    environ: Mapping[str, str]
-    options: Globals
+    def __init__(self, cwd: Path, environ: Mapping[str, str], options: Globals) -> None:
+        self.cwd = cwd
+        self.environ = environ
+        self.options = options
 
     @cached_property
     def home(self) -> Home:
