@@ -69,6 +69,8 @@ class Index:
 
     def recall_stamped(self, run_id: str, name: str, stamp: Stamp, read: Callable[[], T]) -> T:
         """The same for something of which the caller knows a stamp."""
+        if not run_id.isprintable():  # undecodable bytes: no text for a database
+            return read()
         fact = self._fact(run_id, name)
         if fact is not None and fact[:2] == stamp:
             import json
@@ -170,7 +172,7 @@ class Index:
                 db.execute("BEGIN IMMEDIATE")
                 act(db)
                 db.execute("COMMIT")
-        except (sqlite3.Error, UnicodeError) as e:
+        except sqlite3.Error as e:
             self._give_up(e, locked=True)
 
     @property

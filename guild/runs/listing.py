@@ -22,7 +22,9 @@ _SMALL_HOME = 200
 _SHARE = 2_500
 _MAX_PROCESSES = 4
 _ENTRY = struct.Struct("<32sqqq")  # id, stamp, inode, start time (µs)
-_WHOLE = ""  # the shard that holds the stamp of `runs/` with which the others named all that is in it
+# The shard that holds the stamp of `runs/` with which the others named all that is in it, and how many they
+# were: another process may have taken one out since.
+_WHOLE = ""
 _TAIL = os.fsencode(os.sep + os.path.join(layout.GUILD_DIR, layout.ATTRS, layout.STARTED))
 NO_TIME = -1
 
@@ -72,7 +74,8 @@ class _Indexed:
         self._shards = shards
         self._data = b"".join(shards.values())
         # The names that were added since, or None where it is known that there are none.
-        self._names = None if whole == _whole_entry(self._stamp) else os.listdir(directory)
+        count = len(self._data) // _ENTRY.size
+        self._names = None if whole == _whole_entry(self._stamp, count) else os.listdir(directory)
         self.is_useful = self._names is None or len(self._names) >= _SMALL_HOME
 
     def places(self) -> list[Place]:
@@ -107,14 +110,13 @@ class _Indexed:
             if (shard := _shard(name)) in shards:
                 shards[shard].append(entry)
         changes = {shard: b"".join(entries) for shard, entries in shards.items()}
-        if is_whole:
-            changes[_WHOLE] = _whole_entry(self._stamp)
-        if changes:
+        if changes or is_whole:
+            changes[_WHOLE] = _whole_entry(self._stamp, len(present)) if is_whole else b""
             self._index.save_starts(changes, [os.fsdecode(name) for name in gone])
 
 
-def _whole_entry(stamp: Stamp) -> bytes:
-    return _ENTRY.pack(b"", *stamp, 0)
+def _whole_entry(stamp: Stamp, count: int) -> bytes:
+    return _ENTRY.pack(b"", *stamp, count)
 
 
 def _shard(name: bytes) -> str:

@@ -1,6 +1,5 @@
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from guild.runs import index as index_module
 from guild.runs import listing
 from guild.runs.filters import NO_FILTERS, Filters
 from guild.runs.index import Index
-from guild.runs.run import Run
 from guild.runs.selection import look, look_at_page
 from guild.runs.store import RunStore
 from tests.made_runs import EPOCH, make_run
@@ -142,20 +140,38 @@ class Changes(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        index_module._SETTLED_NS = 0
         shutil.rmtree(self.home, ignore_errors=True)
         (self.home / "runs").mkdir(parents=True)
 
-    def runs(self) -> Iterator[Run]:
-        return (Run(p) for p in sorted((self.home / "runs").iterdir()))
+    def some_run(self, number: int) -> Path:
+        """One of those that there are; a stray name where there is none."""
+        there = sorted((self.home / "runs").iterdir())
+        return there[number % len(there)] if there else self.home / "runs" / "none"
 
-    @rule(number=st.integers(0, 12), started=st.none() | st.integers(0, 50))
-    def make(self, number: int, started: int | None) -> None:
+    @rule(settled=st.sampled_from([0, 10**18]))
+    def settle(self, settled: int) -> None:
+        """Whether what was only just written may be kept."""
+        index_module._SETTLED_NS = settled
+
+    @rule(number=st.integers(0, 12), started=st.integers(0, 50))
+    def make(self, number: int, started: int) -> None:
         if not (self.home / "runs" / run_id(number)).exists():
             make_run(self.home, run_id(number), started=started)
 
+    @rule()
+    def make_one_without_a_time(self) -> None:
+        if not (self.home / "runs" / run_id(99)).exists():
+            make_run(self.home, run_id(99), started=None)
+
+    @rule()
+    def remove_what_the_index_does_not_hold(self) -> None:
+        for name in ("stray", "x" * 32, run_id(99)):
+            shutil.rmtree(self.home / "runs" / name, ignore_errors=True)
+
     @rule(number=st.integers(0, 12))
     def remove(self, number: int) -> None:
-        shutil.rmtree(self.home / "runs" / run_id(number), ignore_errors=True)
+        shutil.rmtree(self.some_run(number), ignore_errors=True)
 
     @rule(number=st.integers(0, 12), to=st.integers(0, 12))
     def rename(self, number: int, to: int) -> None:
@@ -165,7 +181,7 @@ class Changes(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 12), text=st.sampled_from(["5\n", f"{EPOCH}\n", "[", "", "text", "-3\n"]))
     def write_start(self, number: int, text: str) -> None:
-        file = self.home / "runs" / run_id(number) / ".guild" / "attrs" / "started"
+        file = self.some_run(number) / ".guild" / "attrs" / "started"
         if file.parent.exists():
             wait_for_the_clock(self.home)
             file.write_text(text)
@@ -189,5 +205,50 @@ class Changes(RuleBasedStateMachine):
 def test_an_index_changes_nothing_whatever_happens_to_runs(tmp_path: Path) -> None:
     Changes.home = tmp_path / "home"
     run_state_machine_as_test(
-        Changes, settings=settings(max_examples=60, stateful_step_count=15, deadline=None)
+        Changes, settings=settings(max_examples=100, stateful_step_count=20, deadline=None)
     )
+
+
+def test_a_run_whose_start_time_became_unfit_for_the_index_stays_listed(tmp_path: Path) -> None:
+    runs = [make_run(tmp_path, run_id(at), started=at) for at in range(5)]
+    wait_for_the_clock(tmp_path)
+    ids(tmp_path)
+    (runs[2].guild_dir / "attrs" / "started").write_text("[")
+    expected = [run_id(at) for at in (4, 3, 1, 0, 2)]
+    assert [ids(tmp_path) for _ in range(3)] == [expected] * 3
+
+
+def test_a_run_that_is_just_being_changed_stays_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [make_run(tmp_path, run_id(at), started=at) for at in range(5)]
+    wait_for_the_clock(tmp_path)
+    ids(tmp_path)
+    monkeypatch.setattr(index_module, "_SETTLED_NS", 10**18)
+    (runs[2].guild_dir / "attrs" / "started").write_text(f"{EPOCH + 9_000_000}\n")
+    assert [ids(tmp_path)[0] for _ in range(3)] == [runs[2].id] * 3
+
+
+def test_a_run_that_another_process_took_out_of_the_index_stays_listed(tmp_path: Path) -> None:
+    """It saw the run change just before this one said that the index names all."""
+    runs = [make_run(tmp_path, run_id(at), started=at) for at in range(5)]
+    wait_for_the_clock(tmp_path)
+    expected = ids(tmp_path)
+    index = Index(Home(tmp_path).index)
+    shards = index.starts()
+    shard = next(name for name, entries in shards.items() if runs[2].id.encode() in entries)
+    entries = [shards[shard][at : at + 56] for at in range(0, len(shards[shard]), 56)]
+    index.save_starts({shard: b"".join(e for e in entries if runs[2].id.encode() not in e)}, [])
+    index.close()
+    assert ids(tmp_path) == expected
+
+
+def test_a_run_with_an_undecodable_name_is_looked_at_without_the_index(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    for at in range(30):
+        make_run(tmp_path, f"odd\udcff{at}", started=at, attrs={"label": "x"})
+    wait_for_the_clock(tmp_path)
+    store = RunStore(Home(tmp_path), index=Index(Home(tmp_path).index))
+    assert len(look(store, Filters(labels=("x",)))) == 30
+    assert store.index
+    store.index.close()
