@@ -1,4 +1,4 @@
-"""Homes with many runs, as files alone: made by hand in the form of Guild 0.9, quicker than by running them."""
+"""Homes with many runs, as files alone: made by hand in the form of Guild 0.9, quicker than by running."""
 
 import os
 from pathlib import Path
