@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from guild.base import files
+from guild.base import files, jsonio
 from guild.runs import attrs
 from guild.runs.run import Run
 
@@ -56,7 +56,7 @@ def _entry(cache: Path, python: str) -> Path:
 def _known(entry: Path) -> list[str] | None:
     """The packages as read before, None if any of the directories has changed since."""
     try:
-        data = json.loads(files.read_regular(entry))
+        data = jsonio.load(files.read_regular(entry))
         same = all(_stamp(path) == stamp for path, stamp in data["stamps"].items())
         return list(data["packages"]) if same else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

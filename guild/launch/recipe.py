@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import date, datetime
 from typing import Any
 
-from guild.base import files
+from guild.base import files, jsonio
 from guild.errors import GuildError
 from guild.launch import environ as env_rules
 from guild.launch.command import cmd_flags_from_attr, flag_env, render_command
@@ -89,7 +89,7 @@ def read(run: Run, place: Place) -> Recipe:
     Raises GuildError where the attributes do not tell how to start the run.
     """
     try:
-        data = json.loads(files.read_regular(run.guild_dir / layout.RECIPE), object_hook=_revive)
+        data = jsonio.load(files.read_regular(run.guild_dir / layout.RECIPE), object_hook=_revive)
         if data.get("format") == VERSION and data.get("digests") == _digests(run):
             return _from_json(data)
     except (OSError, ValueError, TypeError, AttributeError, KeyError):
@@ -100,7 +100,7 @@ def read(run: Run, place: Place) -> Recipe:
 def upstream_of(run: Run) -> tuple[str, ...]:
     """The ids of runs that must have ended before this one can start; none where that cannot be told."""
     try:
-        data = json.loads(files.read_regular(run.guild_dir / layout.RECIPE))
+        data = jsonio.load(files.read_regular(run.guild_dir / layout.RECIPE))
         if data.get("digests") == _digests(run):
             return tuple(str(r) for r in data.get("upstream") or ())
     except (OSError, ValueError, TypeError, AttributeError):

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from guild.base import files
+from guild.base import files, jsonio
 from guild.ops.opdef import Choice, FlagDef
 
 _VERSION = 4
@@ -184,7 +184,7 @@ def _read_cache(entry: Path | None, key: Mapping[str, Any]) -> ImportedFlags | N
     if entry is None:
         return None
     try:
-        data = json.loads(files.read_regular(entry))
+        data = jsonio.load(files.read_regular(entry))
         stamps: dict[str, list[int]] = data["files"]
         if data["key"] != key or not stamps or _stamps(stamps) != stamps:
             return None

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from typing import Any
 
+from guild.base import jsonio
 from guild.base.processes import ProcessId, is_alive
 from guild.runs import layout
 
@@ -53,7 +54,7 @@ class Lease:
     @staticmethod
     def from_bytes(data: bytes) -> "Lease":
         """Raises ValueError for anything but a lease."""
-        raw = json.loads(data)
+        raw = jsonio.load(data)
         if not isinstance(raw, dict):
             raise ValueError("not a lease")
         texts = {k: raw.get(k, "") for k in ("token", "run", "home", "executor", "queue", "job")}

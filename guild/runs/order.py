@@ -3,6 +3,8 @@
 import json
 from dataclasses import dataclass
 
+from guild.base import jsonio
+
 
 @dataclass(frozen=True)
 class Order:
@@ -23,7 +25,7 @@ class Order:
     @staticmethod
     def from_bytes(data: bytes) -> "Order":
         """Raises ValueError for anything else than an order."""
-        raw = json.loads(data)
+        raw = jsonio.load(data)
         if not isinstance(raw, dict):
             raise ValueError("not an order")
         values = [raw.get("started"), raw.get("priority", 0), raw.get("restaged", 0)]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from guild.base import files
+from guild.base import files, jsonio
 from guild.base.processes import ProcessId, is_alive, this_process
 from guild.runs import layout
 from guild.runs.order import Order
@@ -135,7 +135,7 @@ def _is_new(directory: Path, intent: Intent) -> bool:
 
 def _read_intent(path: Path) -> Intent | None:
     try:
-        raw: Any = json.loads(files.read_regular(path))
+        raw: Any = jsonio.load(files.read_regular(path))
         fresh = path.name[: -len(_INTENT)]
         return Intent(fresh, str(raw["target"]), str(raw["trash"]), int(raw["restaged"]))
     except (OSError, ValueError, TypeError, KeyError):

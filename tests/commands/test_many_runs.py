@@ -61,6 +61,9 @@ KINDS: dict[str, Callable[[Run], object]] = {
     "a garbage event file": lambda r: (r.guild_dir / "events.out.tfevents.1").write_bytes(b"\xff" * 100),
     "an event file that is a fifo": lambda r: os.mkfifo(r.guild_dir / "events.out.tfevents.2"),
     "a garbage manifest": lambda r: (r.guild_dir / "manifest").write_bytes(b"'\n\xff"),
+    "a lease that is nested deeply": lambda r: (r.guild_dir / "lease.json").write_bytes(b"[" * 9000),
+    "a recipe that is nested deeply": lambda r: (r.guild_dir / "recipe.json").write_bytes(b"[" * 9000),
+    "flags that are nested deeply": lambda r: damage(r, "flags", b"[" * 9000 + b"]" * 9000),
     "a garbage recipe": lambda r: (r.guild_dir / "recipe.json").write_bytes(b"{"),
     "a link to itself": lambda r: (r.path / "loop").symlink_to("."),
 }
