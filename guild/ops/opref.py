@@ -41,6 +41,9 @@ class OpRef:
         return f"{_quote(self.type)}:{rest}"
 
 
+_LONGEST = 20_000
+
+
 def _quote(text: str) -> str:
     """POSIX quoting, with Guild's shorter form for texts in apostrophes."""
     import shlex
@@ -58,7 +61,7 @@ def parse_opref(text: str) -> OpRef:
     import shlex
 
     try:
-        words = shlex.split(text)
+        words = shlex.split(text) if len(text) <= _LONGEST else []  # its time grows with the square
     except ValueError:
         words = []
     if len(words) != 4 or ":" not in words[0]:

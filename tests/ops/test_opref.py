@@ -106,3 +106,8 @@ def test_only_the_built_in_queue_is_a_queue() -> None:
 def test_writing_is_shell_quoting_of_four_words() -> None:
     opref = OpRef("t", "a b", "$x", "", "`c`")
     assert shlex.split(str(opref)) == ["t:a b", "$x", "", "`c`"]
+
+
+def test_what_is_too_long_is_no_reference() -> None:
+    with pytest.raises(OpRefError):
+        parse_opref("a:" + "b" * 1_000_000 + " 'c' '' d")
