@@ -174,6 +174,24 @@ def remove_tree(path: Path) -> None:
     except PermissionError:
         _make_writable(path)
         _remove_present(path)
+    except RecursionError:
+        _remove_deep(path)
+
+
+def _remove_deep(path: Path) -> None:
+    """A tree of so many levels that a function that calls itself for each does not get to its end."""
+    todo, directories = [os.fspath(path)], []
+    while todo:
+        directory = todo.pop()
+        directories.append(directory)
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    todo.append(entry.path)
+                else:
+                    os.unlink(entry.path)
+    for directory in reversed(directories):
+        os.rmdir(directory)
 
 
 def _remove_present(path: Path) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 # C0 and C1 controls, and the characters that change the direction of a line.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
+_WIDEST = 1_000
+
 
 def printable(text: str) -> str:
     """The text with control characters written as escapes, safe in a terminal's table.
@@ -18,10 +20,11 @@ def printable(text: str) -> str:
 
 
 def table(rows: Sequence[Sequence[str]], indent: int = 0) -> list[str]:
-    """Left-aligned columns with two blanks between, as lines without trailing blanks."""
+    """Left-aligned columns with two blanks between, as lines without trailing blanks. A text that would fill
+    screens is cut."""
     if not rows:
         return []
-    cells = [[printable(cell) for cell in row] for row in rows]
+    cells = [[shorten(printable(cell[: _WIDEST + 1]), _WIDEST) for cell in row] for row in rows]
     widths = [max(width(row[i]) for row in cells) for i in range(len(cells[0]))]
     return [
         (" " * indent + "  ".join(pad(c, w) for c, w in zip(row, widths, strict=True))).rstrip()

@@ -10,6 +10,7 @@ from typing import IO
 from guild.base.archive_members import Member
 
 CHUNK = 1 << 20
+_DEEPEST = 200
 
 
 class Refused(Exception):
@@ -28,6 +29,8 @@ def write_member(
     `check` is called now and then, and may raise to stop. Raises Refused, TooLarge for more than `left`
     bytes, OSError, and what reading the archive raises.
     """
+    if path.count("/") > _DEEPEST:
+        raise Refused(f"it lies more than {_DEEPEST} directories deep")
     target = into / path
     if member.type == "dir":
         make_parents(into, target)

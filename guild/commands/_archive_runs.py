@@ -12,6 +12,7 @@ import click
 
 from guild.app import App
 from guild.base.text import printable
+from guild.errors import GuildError
 from guild.runs.run import Run
 from guild.runs.status import RunStatus
 
@@ -23,7 +24,9 @@ _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
 def full_path(app: App, text: str) -> Path:
-    """The path that a user has given, absolute."""
+    """The path that a user has given, absolute. Raises GuildError for an empty one."""
+    if not text:
+        raise GuildError("the name of the directory or zip file is empty")
     return Path(os.path.abspath(app.cwd / os.path.expanduser(text)))
 
 

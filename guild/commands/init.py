@@ -57,6 +57,8 @@ def command(
     place = app.cwd / os.path.expanduser(directory or ("venv" if wants_venv else "."))
     place = Path(os.path.abspath(place))
     _refuse(app, place)
+    if guild_home == "":
+        raise GuildError("--guild-home needs the name of a directory")
     if guild_home:
         linked: Path | None = app.cwd / os.path.expanduser(guild_home)
     else:

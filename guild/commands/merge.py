@@ -96,6 +96,8 @@ def _check(options: MergeOptions) -> None:
 
 def _project(app: App, options: MergeOptions, run: Run) -> Path:
     """The directory to copy to. Raises GuildError where the run is not from the current one."""
+    if options.target_dir == "":
+        raise GuildError("--target-dir needs the name of a directory")
     if options.target_dir is not None:
         return Path(os.path.abspath(app.cwd / os.path.expanduser(options.target_dir)))
     directory = run.opref.directory if run.opref is not None else None

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
@@ -71,8 +72,7 @@ def command(app: App, /, specs: tuple[str, ...], yes: bool, **params: Any) -> in
         click.echo("No runs to export.", err=True)
         return 0
     target = full_path(app, options.location)
-    if target.resolve().is_relative_to(app.home.runs.resolve()):
-        raise GuildError(f"'{options.location}' lies among the runs", "Choose a directory elsewhere.")
+    _check_place(app, target)
     if not yes:
         verb = "move" if options.move else "copy"
         intro = f"You are about to {verb} the following runs to '{options.location}':"
@@ -80,6 +80,14 @@ def command(app: App, /, specs: tuple[str, ...], yes: bool, **params: Any) -> in
     work = _export(app, options, [seen.run for seen in runs])
     click.echo(f"Exported {len(work.done)} run(s) to {options.location}", err=True)
     return 1 if work.failed else 0
+
+
+def _check_place(app: App, target: Path) -> None:
+    """Raises GuildError for the Guild home and what it keeps for itself."""
+    home, real = app.home, target.resolve()
+    kept = (home.runs, home.staging, home.trash.parent, home.cache, home.lock.parent, home.log)
+    if real == home.path.resolve() or any(real.is_relative_to(path.resolve()) for path in kept):
+        raise GuildError(f"'{target}' belongs to the Guild home", "Choose a directory elsewhere.")
 
 
 def _export(app: App, options: ExportOptions, runs: Sequence[Run]) -> _Work:

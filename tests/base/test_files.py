@@ -311,3 +311,16 @@ def test_what_is_no_regular_file_is_written_into_and_stays(tmp_path: Path) -> No
     assert stat.S_ISCHR(os.stat(os.devnull).st_mode)
     with pytest.raises(IsADirectoryError):
         files.write_named(tmp_path, b"x")
+
+
+def test_a_tree_of_very_many_levels_is_removed(tmp_path: Path) -> None:
+    deep = tmp_path / "top"
+    path = os.fspath(deep)
+    for _ in range(1500):
+        path += "/d"
+    os.mkdir(deep)
+    for end in range(len(os.fspath(deep)) + 2, len(path) + 1, 2):
+        os.mkdir(path[:end])
+    Path(path, "f").write_text("x")
+    files.remove_tree(deep)
+    assert not deep.exists()

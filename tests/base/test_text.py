@@ -60,3 +60,9 @@ def test_shortened_text_fits_and_tells_that_it_is_shortened(text: str, columns: 
 def test_wide_and_combining_characters_keep_the_columns_in_line() -> None:
     lines = table([["日本", "x"], ["e\u0301a", "x"], ["abcd", "x"]])
     assert lines == ["日本  x", "e\u0301a    x", "abcd  x"]
+
+
+def test_one_huge_text_does_not_make_every_line_huge() -> None:
+    lines = table([["x" * 3_000_000, "a"], ["b", "c"]])
+    assert [len(line) for line in lines] == [1003, 1003]
+    assert lines[0].endswith("x…  a")

@@ -143,7 +143,10 @@ def test_nothing_to_export_is_said(guild: Guild, home: Path) -> None:
 @pytest.mark.parametrize(
     ("location", "says"),
     [
-        ("{home}/runs/aa/out", "lies among the runs"),
+        ("{home}/runs/aa/out", "belongs to the Guild home"),
+        ("{home}", "belongs to the Guild home"),
+        ("{home}/trash", "belongs to the Guild home"),
+        ("", "is empty"),
         ("file", "is not a directory"),
         ("no.zip", "cannot add to"),
     ],

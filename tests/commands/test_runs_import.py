@@ -177,3 +177,12 @@ def test_guild_0_9_reads_ours_and_we_read_its(guild: Guild, home: Path, tmp_path
     peer("export", f"back-{archive}", "-y")
     guild(f"import back-{archive} -y")
     assert tree(run.path) == before
+
+
+def test_a_run_of_very_many_levels_is_refused_and_the_others_come(guild: Guild, home: Path) -> None:
+    deep = ("d/" * 3000 + "f", b"x")
+    zip_of(Path("a.zip"), *run_members("good"), *run_members("deep", deep))
+    outcome = guild("import a.zip -y")
+    assert (outcome.code, os.listdir(home / "runs")) == (1, ["good"])
+    assert "of run deep is refused: it lies more than 200 directories deep" in outcome.err
+    assert os.listdir(home / "staging") == []
