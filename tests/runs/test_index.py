@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import sqlite3
@@ -128,20 +129,24 @@ def test_many_runs_are_answered_from_one_query(db: Path, tmp_path: Path) -> None
     index.close()
 
 
+def _script(sql: str) -> Callable[[Path], object]:
+    def run(db: Path) -> None:
+        with contextlib.closing(sqlite3.connect(db)) as connection:
+            connection.executescript(sql)
+
+    return run
+
+
 DAMAGE: dict[str, Callable[[Path], object]] = {
     "garbage": lambda db: db.write_bytes(os.urandom(5000)),
     "empty": lambda db: db.write_bytes(b""),
     "cut": lambda db: db.write_bytes(db.read_bytes()[:5000]),
-    "another version": lambda db: sqlite3.connect(db).executescript(
-        "PRAGMA user_version = 77; DROP TABLE facts"
-    ),
-    "without a table": lambda db: sqlite3.connect(db).executescript("DROP TABLE facts; DROP TABLE starts"),
-    "with another table": lambda db: sqlite3.connect(db).executescript(
-        "DROP TABLE facts; CREATE TABLE facts (a, b)"
-    ),
+    "another version": _script("PRAGMA user_version = 77; DROP TABLE facts"),
+    "without a table": _script("DROP TABLE facts; DROP TABLE starts"),
+    "with another table": _script("DROP TABLE facts; CREATE TABLE facts (a, b)"),
     "removed": lambda db: db.unlink(),
-    "values that are no JSON": lambda db: sqlite3.connect(db).executescript("UPDATE facts SET value = '{'"),
-    "values of a wrong type": lambda db: sqlite3.connect(db).executescript("UPDATE facts SET stamp = 'x'"),
+    "values that are no JSON": _script("UPDATE facts SET value = '{'"),
+    "values of a wrong type": _script("UPDATE facts SET stamp = 'x'"),
 }
 
 
