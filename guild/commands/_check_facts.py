@@ -158,8 +158,10 @@ def _index(path: Path) -> Fact:
     """The index is only a cache: a damaged one is made anew by itself."""
     if not path.is_file():
         return Fact("index", "none yet")
-    import sqlite3
-
+    try:
+        import sqlite3
+    except ImportError:
+        return Fact("index", "not available: this Python has no sqlite3")
     try:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=2.0)
         try:

@@ -142,7 +142,17 @@ class Index:
 
     # The database.
 
+    def _is_there(self) -> bool:
+        """Whether there is an index to ask; a Python may come without SQLite."""
+        try:
+            import sqlite3  # noqa: F401
+        except ImportError:
+            self._is_off = True
+        return not self._is_off
+
     def _query(self, sql: str, *args: str) -> list[Any]:
+        if not self._is_there():
+            return []
         import sqlite3
 
         try:
@@ -154,7 +164,7 @@ class Index:
 
     def _write(self, act: Callable[["sqlite3.Connection"], object]) -> None:
         """One transaction, unless somebody else writes at this moment, or nothing can be written."""
-        if self._is_off:
+        if not self._is_there():
             return
         from guild.base.locks import LockBusy, file_lock
 

@@ -213,3 +213,28 @@ def test_many_processes_share_it(db: Path, tmp_path: Path) -> None:
         wait_until(lambda: db.exists() or all(p.poll() is not None for p in procs))
     outcomes = [(p.communicate()[1], p.returncode) for p in procs]
     assert outcomes == [("", 0)] * 4
+
+
+@pytest.mark.usefixtures("_at_once")
+def test_a_python_without_sqlite_does_without_an_index(
+    db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = Reader(tmp_path / "f")
+    write_later(reader.path, "1")
+    monkeypatch.setitem(sys.modules, "sqlite3", None)
+    assert (recall(db, reader), recall(db, reader)) == (1, 1)
+    index = Index(db)
+    assert index.starts() == {}
+    index.save_starts({"ab": b"x"}, ["run"])
+    index.close()
+    assert not db.exists()
+
+
+@pytest.mark.usefixtures("_at_once")
+def test_where_nothing_can_be_written_nothing_is_kept(db: Path, tmp_path: Path) -> None:
+    """Also as root, whom permissions do not hold: a file stands where the directory should be."""
+    reader = Reader(tmp_path / "f")
+    write_later(reader.path, "1")
+    db.parent.parent.mkdir()
+    db.parent.write_text("")
+    assert (recall(db, reader), recall(db, reader), reader.count) == (1, 1, 2)
