@@ -30,17 +30,24 @@ def _zip_members(archive: Path, stopped: Stopped) -> Iterator[Member]:
 
     with zipfile.ZipFile(archive) as z:
         for info in z.infolist():
-            mode = info.external_attr >> 16
-            kind = stat.S_IFMT(mode)
-            name = info.filename
-            if info.is_dir():
-                yield Member(name, "dir")
-            elif kind == stat.S_IFLNK:
-                yield Member(name, "link", link=_zip_link(z, info))
-            elif kind in (0, stat.S_IFREG):
-                yield Member(name, "file", info.file_size, mode, open=partial(z.open, info))
+            name, type = info.filename, zip_type(info)
+            if type == "link":
+                yield Member(name, type, link=_zip_link(z, info))
+            elif type == "file":
+                mode = info.external_attr >> 16
+                yield Member(name, type, info.file_size, mode, open=partial(z.open, info))
             else:
-                yield Member(name, "other")
+                yield Member(name, type)
+
+
+def zip_type(info: Any) -> str:
+    """What a member of a zip file is (`Member.type`)."""
+    if info.is_dir():
+        return "dir"
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if kind == stat.S_IFLNK:
+        return "link"
+    return "file" if kind in (0, stat.S_IFREG) else "other"
 
 
 def _zip_link(z: Any, info: Any) -> str:

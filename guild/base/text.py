@@ -67,3 +67,12 @@ def shorten(text: str, columns: int) -> str:
     while width(text[:end]) >= columns:
         end -= 1
     return text[:end] + "…"
+
+
+def format_size(size: float) -> str:
+    """`1.5G`, as `du -h` does."""
+    for unit in ("", "K", "M", "G", "T"):
+        if size < 1024:
+            return f"{size:.0f}{unit}" if size >= 10 or not unit else f"{size:.1f}{unit}"
+        size /= 1024
+    return f"{size:.1f}P"

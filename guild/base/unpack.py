@@ -10,6 +10,8 @@ from typing import IO
 from guild.base.archive_members import Member
 
 CHUNK = 1 << 20
+MAX_BYTES = 100 << 30
+MAX_VARIABLE = "GUILD_MAX_UNPACKED_SIZE"
 _DEEPEST = 200
 
 
@@ -19,6 +21,14 @@ class Refused(Exception):
 
 class TooLarge(Exception):
     """A member with more bytes than what was left."""
+
+
+def max_bytes() -> int:
+    """How much may be unpacked from one archive, or for one run of it."""
+    try:
+        return int(os.environ[MAX_VARIABLE])
+    except (KeyError, ValueError):
+        return MAX_BYTES
 
 
 def write_member(

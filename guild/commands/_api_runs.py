@@ -10,19 +10,13 @@ from guild.home import Home
 from guild.ops.opdef import FlagDef, OpDef
 from guild.ops.opref import OpRef
 from guild.runs import layout
-from guild.runs.attrs import attr_names
+from guild.runs.attrs import KNOWN, attr_names
 from guild.runs.generated import files_below
 from guild.runs.manifest import SOURCE, read_manifest
 from guild.runs.run import Run
+from guild.runs.run_files import source_dir
 from guild.runs.seen import Seen
 
-# Told under names of their own, or of no use to others.
-_KNOWN = {
-    "id", "initialized", "started", "stopped", "exit_status", "cmd", "flags", "user_flags", "label", "tags",
-    "marked", "comments", "op", "run_params", "random_seed", "max_trials", "objective", "stage_trials",
-    "deps", "env", "host", "user", "platform", "plugins", "sourcecode_digest", "vcs_commit", "pip_freeze",
-    "trials", "steps", "compare",
-}  # fmt: skip
 Json = dict[str, Any]
 
 
@@ -30,7 +24,7 @@ def run_json(seen: Seen, home: Home) -> Json:
     """A run, with its files. Times in µs, those of files in ms; damaged attributes are left empty."""
     run = seen.run
     exit_status, files = run.exit_status(), _files(run, home)
-    names = [n for n in attr_names(run.guild_dir) if n not in _KNOWN and n[:1] not in ("_", ".")]
+    names = [n for n in attr_names(run.guild_dir) if n not in KNOWN and n[:1] not in ("_", ".")]
     return {
         "id": run.id,
         "shortId": run.short_id,
@@ -50,7 +44,7 @@ def run_json(seen: Seen, home: Home) -> Json:
         "env": run.map_attr("env"),
         "deps": _deps(files),
         "files": files,
-        "sourcecode": {"root": _source_dest(run), "files": _source_files(run)},
+        "sourcecode": {"root": source_dir(run) or ".", "files": _source_files(run)},
         "projectDir": run.opref.directory if run.opref is not None else None,
         "opRef": None if run.opref is None else opref_json(run.opref),
         "marked": seen.is_marked,
@@ -131,12 +125,6 @@ def _owner(path: str, home: Home) -> Run | None:
     if not path.startswith(runs + os.sep):
         return None
     return Run(home.runs / path[len(runs) + 1 :].split(os.sep)[0])
-
-
-def _source_dest(run: Run) -> str:
-    sourcecode = run.map_attr("op").get("sourcecode")
-    dest = sourcecode.get("dest") if isinstance(sourcecode, dict) else None
-    return dest if isinstance(dest, str) else "."
 
 
 def _source_files(run: Run) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from guild.app import App
-from guild.base.text import printable
+from guild.base.text import format_size, printable
 from guild.errors import GuildError
 from guild.runs.run import Run
 from guild.runs.status import RunStatus
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from guild.runs.archives import Archive
 
 _EVERY = 0.1  # seconds
-_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
 def full_path(app: App, text: str) -> Path:
@@ -77,7 +76,7 @@ class Progress:
         self._done += size
         if self._live and time.monotonic() >= self._next:
             self._next = time.monotonic() + _EVERY
-            click.echo(f"\r{self._line} {amount(self._done)}\x1b[K", err=True, nl=False)
+            click.echo(f"\r{self._line} {format_size(self._done)}\x1b[K", err=True, nl=False)
 
     def end(self) -> None:
         if self._live:
@@ -87,11 +86,3 @@ class Progress:
         if self._live:
             click.echo("\r\x1b[K", err=True, nl=False)
         warn(text)
-
-
-def amount(size: int) -> str:
-    """`1.5 MiB`."""
-    number, unit = float(size), 0
-    while number >= 1024 and unit < len(_UNITS) - 1:
-        number, unit = number / 1024, unit + 1
-    return f"{number:.1f} {_UNITS[unit]}" if unit else f"{size} {_UNITS[0]}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from guild.app import App
+from guild.base.text import format_size
 from guild.home import Home
 
 DEPENDENCIES = {"click": "8.1", "PyYAML": "6.0", "psutil": "5.9", "watchdog": "3.0"}
@@ -149,7 +150,7 @@ def _lock(home: Home) -> Fact:
 
 def _size_of(path: Path) -> str:
     try:
-        return f"{format_size(os.stat(path).st_size)}"
+        return format_size(os.stat(path).st_size)
     except OSError:
         return "none yet"
 
@@ -215,15 +216,6 @@ def _used(path: Path) -> int:
         except OSError:
             continue
     return total
-
-
-def format_size(size: float) -> str:
-    """`1.5G`, as `du -h` does. Pure."""
-    for unit in ("", "K", "M", "G", "T"):
-        if size < 1024:
-            return f"{size:.0f}{unit}" if size >= 10 or not unit else f"{size:.1f}{unit}"
-        size /= 1024
-    return f"{size:.1f}P"
 
 
 _ASK = {

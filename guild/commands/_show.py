@@ -9,7 +9,6 @@ import click
 
 from guild.base.text import format_time, table
 from guild.runs import layout
-from guild.runs.run import Run
 from guild.runs.seen import Seen
 
 _MAX_DEPTH = 100
@@ -49,13 +48,6 @@ def short_path(path: str, cwd: Path) -> str:
 
 def start_time(seen: Seen) -> str:
     return format_time(seen.run.int_attr(layout.STARTED))
-
-
-def last_scalars(run: Run) -> dict[str, tuple[float, int]]:
-    """Last value and step of each scalar of a run, by its shown name, sorted."""
-    from guild.runs.scalars import read_scalars
-
-    return dict(sorted((s.key, (s.last_val, s.last_step)) for s in read_scalars(run.path)))
 
 
 def json_text(value: Any) -> str:

@@ -14,8 +14,8 @@ from guild.commands._comments import comments_of
 from guild.commands._runs_options import SETTINGS, RunsCommand, filter_options, one_chosen, take_filters
 from guild.commands._show import json_text, plain, start_time
 from guild.runs import layout
-from guild.runs.attrs import attr_names
-from guild.runs.column_values import origin
+from guild.runs.attrs import KNOWN, attr_names
+from guild.runs.column_values import SYSTEM, origin
 from guild.runs.run import Run
 from guild.runs.seen import Seen
 from guild.runs.selection import staged_places
@@ -23,14 +23,6 @@ from guild.runs.status import RunStatus
 
 if TYPE_CHECKING:
     from guild.runs.scalars import ScalarSummary
-
-# Attributes that are shown in a place of their own, or that tell little to people.
-_CORE = {
-    "id", "initialized", "started", "stopped", "exit_status", "cmd", "flags", "user_flags", "label", "tags",
-    "marked", "comments", "op", "run_params", "random_seed", "max_trials", "objective", "stage_trials",
-    "deps", "env", "host", "user", "platform", "plugins", "sourcecode_digest", "vcs_commit", "pip_freeze",
-    "trials", "steps", "compare",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -126,7 +118,7 @@ def _scalars(scalars: Sequence["ScalarSummary"], all_of_them: bool) -> dict[str,
     Sums and averages have no step of their own; the last one stands for it, as in Guild 0.9.
     """
     if not all_of_them:
-        shown = [s for s in scalars if not s.tag.startswith("sys/")]
+        shown = [s for s in scalars if not s.tag.startswith(SYSTEM)]
         return dict(sorted((s.key, (s.last_val, s.last_step)) for s in shown))
     return {
         s.key: {
@@ -142,7 +134,7 @@ def _scalars(scalars: Sequence["ScalarSummary"], all_of_them: bool) -> dict[str,
 
 
 def _is_shown(name: str, private: bool) -> bool:
-    return name not in _CORE and name[:1] != "." and (private or name[:1] != "_")
+    return name not in KNOWN and name[:1] != "." and (private or name[:1] != "_")
 
 
 def _waits(app: App, run: Run, status: RunStatus) -> dict[str, str]:

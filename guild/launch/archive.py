@@ -8,9 +8,9 @@ from pathlib import Path
 from guild.base import files
 from guild.base.archive_members import MEMBERS, Member
 from guild.base.unpack import Refused, TooLarge, safe_path, write_member
+from guild.base.unpack import max_bytes as default_max_bytes
 from guild.errors import GuildError
 
-MAX_BYTES = 100 << 30
 _SUFFIXES = (
     (re.compile(r"\.(tar|tar\.gz|tgz|tar\.bz2|tbz2?|tar\.xz|txz)$", re.IGNORECASE), "tar"),
     (re.compile(r"\.zip$", re.IGNORECASE), "zip"),
@@ -37,7 +37,7 @@ def unpack(
     Raises GuildError naming the archive and the member for a path or a link that leads outside, a special
     file, more than `max_bytes` in all (default 100 GiB, GUILD_MAX_UNPACKED_SIZE), and for a damaged archive.
     """
-    limit = max_bytes if max_bytes is not None else _limit()
+    limit = max_bytes if max_bytes is not None else default_max_bytes()
     info = os.stat(archive)
     stamp = f"{info.st_mtime_ns} {info.st_size} {kind}"
     target = place_of(archive, cache)
@@ -63,13 +63,6 @@ def place_of(archive: Path, cache: Path) -> Path:
     import hashlib
 
     return cache / hashlib.sha224(os.fsencode(f"file\n{archive.absolute()}")).hexdigest()
-
-
-def _limit() -> int:
-    try:
-        return int(os.environ["GUILD_MAX_UNPACKED_SIZE"])
-    except (KeyError, ValueError):
-        return MAX_BYTES
 
 
 def _replace(fresh: Path, target: Path) -> None:

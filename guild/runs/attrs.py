@@ -8,6 +8,14 @@ from typing import Any
 from guild.base import files, yamlio
 from guild.runs import layout
 
+# Attributes that are told under names of their own (flags, times, command), or that tell little to people.
+KNOWN = frozenset((
+    "id", "initialized", "started", "stopped", "exit_status", "cmd", "flags", "user_flags", "label", "tags",
+    "marked", "comments", "op", "run_params", "random_seed", "max_trials", "objective", "stage_trials",
+    "deps", "env", "host", "user", "platform", "plugins", "sourcecode_digest", "vcs_commit", "pip_freeze",
+    "trials", "steps", "compare",
+))  # fmt: skip
+
 
 class AttrError(ValueError):
     """An attribute's file that cannot be read as one."""

@@ -150,6 +150,10 @@ _COMPUTED: dict[str, Callable[[Seen], Any]] = {
 }
 
 
+# A run that has no value for one of these does not have its own attributes asked instead.
+COMPUTED = frozenset(_COMPUTED)
+
+
 def sort_key(value: Any) -> tuple[int, float, str] | None:
     """Numbers before texts; None for what is not there, or is not a number, and comes last."""
     if value is None or value == "":

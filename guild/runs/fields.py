@@ -4,19 +4,12 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
-from guild.runs.column_values import Moment, RunValues, attr_value
+from guild.runs.column_values import COMPUTED, Moment, RunValues, attr_value
 from guild.runs.columns import Column
 from guild.runs.evaluation import Computed, cheapest_first, matches
 from guild.runs.expressions import UNDEFINED, Expr, Name
 from guild.runs.seen import Seen
 
-# Named here, so that a run without one does not have its flags and scalars asked instead.
-COMPUTED = frozenset(
-    [
-        *("id", "run", "short_id", "model", "operation", "op", "from", "status"),
-        *("started", "stopped", "time", "sourcecode", "label"),
-    ]
-)
 _NO_FILE = frozenset(("id", "run", "short_id"))
 
 
@@ -55,9 +48,7 @@ class Fields:
     def _attr(self, name: str) -> Any:
         if name in COMPUTED:
             return _computed(name, attr_value(self._seen, name))
-        if "/" in name or name.startswith("."):
-            return None  # no name of an attribute's file
-        return _plain(self._seen.run.attr(name))
+        return _plain(attr_value(self._seen, name))
 
     def _flag(self, name: str) -> Any:
         return _plain(self._seen.flags.get(name))

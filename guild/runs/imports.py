@@ -5,7 +5,6 @@ Nothing is written but below the run's own directory there: links come last, and
 """
 
 import os
-import stat
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from guild.base import files, unpack
-from guild.base.archive_members import Member
+from guild.base.archive_members import Member, zip_type
 from guild.errors import GuildError
 from guild.runs import layout, links, swap
 from guild.runs.archives import DAMAGED, ZipRun
@@ -23,8 +22,6 @@ from guild.runs.links import Act, Leads, LinkRule
 from guild.runs.run import Run, is_run_dir
 from guild.runs.store import RunStore
 
-MAX_BYTES = 100 << 30
-MAX_VARIABLE = "GUILD_MAX_UNPACKED_SIZE"
 _LONGEST_LINK = 4096
 Count = Callable[[int], None]
 
@@ -75,12 +72,11 @@ def _unpack(run: ZipRun, place: Path, rule: LinkRule, warn: Warn, count: Count) 
 def _allowed(run: ZipRun, place: Path) -> int:
     """How many bytes may be written. Raises GuildError where a run says that it has more."""
     size = sum(info.file_size for info in run.members.values())
-    limit = MAX_BYTES
-    with suppress(KeyError, ValueError):
-        limit = int(os.environ[MAX_VARIABLE])
+    limit = unpack.max_bytes()
     if size > limit:
         raise GuildError(
-            f"run {run.id} is too large: {size} bytes", f"Set {MAX_VARIABLE} to allow more than {limit}."
+            f"run {run.id} is too large: {size} bytes",
+            f"Set {unpack.MAX_VARIABLE} to allow more than {limit}.",
         )
     if why := room_for(size, place):
         raise GuildError(f"there is no room for run {run.id}: {why}")
@@ -89,13 +85,7 @@ def _allowed(run: ZipRun, place: Path) -> int:
 
 def _member(run: ZipRun, info: zipfile.ZipInfo) -> Member:
     mode = info.external_attr >> 16
-    kind = stat.S_IFMT(mode)
-    if info.is_dir():
-        return Member(info.filename, "dir")
-    if kind == stat.S_IFLNK:
-        return Member(info.filename, "link")
-    type = "file" if kind in (0, stat.S_IFREG) else "other"
-    return Member(info.filename, type, info.file_size, mode, open=lambda: run.archive.open(info))
+    return Member(info.filename, zip_type(info), info.file_size, mode, open=lambda: run.archive.open(info))
 
 
 @contextmanager

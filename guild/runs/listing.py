@@ -71,7 +71,6 @@ class _Indexed:
         self._stamp = _stamp(directory)
         shards = {name: data for name, data in index.starts().items() if len(data) % _ENTRY.size == 0}
         whole = shards.pop(_WHOLE, b"")
-        self._shards = shards
         self._data = b"".join(shards.values())
         # The names that were added since, or None where it is known that there are none.
         count = len(self._data) // _ENTRY.size

@@ -13,6 +13,7 @@ from guild.runs import layout
 from guild.runs.generated import files_below
 from guild.runs.manifest import DEPENDENCY, SOURCE, ManifestEntry, read_manifest
 from guild.runs.run import Run
+from guild.runs.run_files import root_in_project
 
 _GIT_SECONDS = 60.0
 _FILE_URI = "file:"
@@ -63,7 +64,7 @@ def plan(run: Run, project: Path, rules: Rules) -> list[Move]:
 
 
 def _all_moves(run: Run, entries: Mapping[str, ManifestEntry], rules: Rules) -> Iterator[Move]:
-    root = _source_root(run)
+    root = root_in_project(run)
     listed = set(entries)
     for path in sorted(listed):
         yield from _listed(run, entries[path], path, root, rules)
@@ -79,13 +80,6 @@ def _is_within(path: str, listed: set[str]) -> bool:
             return True
         path = path.rpartition("/")[0]
     return False
-
-
-def _source_root(run: Run) -> str:
-    """Where the source code's paths begin, seen from the project."""
-    rules = run.map_attr("op").get("sourcecode")
-    root = rules.get("root") if isinstance(rules, dict) else None
-    return root if isinstance(root, str) else ""
 
 
 def _listed(run: Run, entry: ManifestEntry, path: str, root: str, rules: Rules) -> Iterator[Move]:

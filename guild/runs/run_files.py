@@ -38,9 +38,14 @@ def source_root(run: Run) -> Path | None:
     directory = run.opref.directory if run.opref is not None else None
     if not directory:
         return None
+    return Path(os.path.normpath(os.path.join(directory, root_in_project(run))))
+
+
+def root_in_project(run: Run) -> str:
+    """Where the source code's paths begin, seen from the project; '' for the project itself."""
     sourcecode = run.map_attr("op").get("sourcecode")
     root = sourcecode.get("root") if isinstance(sourcecode, dict) else None
-    return Path(os.path.normpath(os.path.join(directory, root if isinstance(root, str) else "")))
+    return root if isinstance(root, str) else ""
 
 
 def source_files(run: Run) -> dict[str, str]:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from guild.base.locks import file_lock
+from guild.base.text import format_size
 from guild.commands import _check_facts
-from guild.commands._check_facts import format_size
 from tests.commands.conftest import Guild
 from tests.made_runs import make_run
 

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from guild.base.unpack import MAX_VARIABLE
 from guild.errors import GuildError
 from guild.home import Home
 from guild.runs import links
 from guild.runs.archives import open_archive
-from guild.runs.imports import MAX_VARIABLE, brought
+from guild.runs.imports import brought
 from guild.runs.links import LinkRule
 from guild.runs.store import RunStore
 from tests.archived_runs import FIFO, LINK, Member, run_members, tree, zip_of
