@@ -137,12 +137,22 @@ class Running:
 
 
 class Project:
-    """A project directory and a home of its own; commands run in it as the user would run them."""
+    """A project directory and a home of its own; commands run in it as the user would run them.
 
-    def __init__(self, tmp_path: Path, files: Mapping[str, str]) -> None:
+    `program` is the Guild that runs them: ours, unless another release is named (tests/interop).
+    """
+
+    def __init__(
+        self,
+        tmp_path: Path,
+        files: Mapping[str, str],
+        program: Sequence[str] = (sys.executable, "-m", "guild"),
+        logs: str = "logs",
+    ) -> None:
         self.directory = tmp_path / "project"
         self.home = tmp_path / "home"
-        self._logs = tmp_path / "logs"
+        self.program = program
+        self._logs = tmp_path / logs
         self._started: list[Any] = []
         self.directory.mkdir(exist_ok=True)
         self._logs.mkdir(exist_ok=True)
@@ -157,7 +167,7 @@ class Project:
 
     def _argv(self, args: str | Sequence[str]) -> list[str]:
         words = shlex.split(args) if isinstance(args, str) else list(args)
-        return [sys.executable, "-m", "guild", *words]
+        return [*self.program, *words]
 
     def guild(
         self,
