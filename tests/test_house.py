@@ -36,6 +36,7 @@ WRITERS = {
 RENAMERS = {
     "guild.base.files": "a whole file over its old self",
     "guild.runs.lifecycle": "into and out of runs/",
+    "guild.runs.departures": "out of runs/, and back",
     "guild.runs.swap": "into and out of runs/, under an intent",
     "guild.op_util": "an attribute over its old self, in a job",
 }

@@ -172,16 +172,21 @@ def _same_kernel(process: ProcessId) -> bool:
     return process.boot == boot and (bool(boot) or process.host == host)
 
 
+def is_of_earlier_start(process: ProcessId) -> bool:
+    """Whether it ended when this machine was started again."""
+    machine, host, _boot, _namespace = _place()
+    return not _same_kernel(process) and (process.machine, process.host) == (machine, host)
+
+
 def is_alive(process: ProcessId) -> bool:
     """False only where the process is known to have ended.
 
     Same boot and pid namespace: pid and start are tested. Same machine and host, another boot: dead.
     Anything else (another host, another container) cannot be seen from here and is believed.
     """
-    machine, host, _boot, namespace = _place()
     if not _same_kernel(process):
-        return (process.machine, process.host) != (machine, host)
-    if process.namespace != namespace:
+        return not is_of_earlier_start(process)
+    if process.namespace != _place()[3]:
         return True
     ticks = _start_ticks(process.pid)
     return _is_hidden(process.pid) if ticks is None else ticks == process.ticks

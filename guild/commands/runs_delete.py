@@ -18,8 +18,9 @@ from guild.commands._runs_options import (
     take_filters,
     yes_option,
 )
+from guild.runs.departures import drop, to_trash
 from guild.runs.filters import Filters
-from guild.runs.lifecycle import Held, drop, locked, recover, to_trash
+from guild.runs.lifecycle import Held, locked, recover
 from guild.runs.run import Run
 from guild.runs.seen import Seen
 from guild.runs.status import RunStatus

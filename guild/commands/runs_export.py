@@ -21,7 +21,8 @@ from guild.commands._runs_options import (
     yes_option,
 )
 from guild.errors import GuildError
-from guild.runs.lifecycle import Witness, drop, locked, recover, witness
+from guild.runs.departures import drop
+from guild.runs.lifecycle import Witness, locked, recover, witness
 from guild.runs.run import Run
 
 

@@ -19,7 +19,8 @@ from guild.commands._runs_options import (
     yes_option,
 )
 from guild.errors import GuildError
-from guild.runs.lifecycle import drop, locked
+from guild.runs.departures import drop
+from guild.runs.lifecycle import locked
 from guild.runs.run import Run
 from guild.runs.swap import remove
 

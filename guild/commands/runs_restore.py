@@ -15,7 +15,8 @@ from guild.commands._runs_options import (
     take_filters,
     yes_option,
 )
-from guild.runs.lifecycle import locked, restore
+from guild.runs.departures import restore
+from guild.runs.lifecycle import locked
 
 
 @click.command("restore", cls=RunsCommand, context_settings=SETTINGS, short_help="Bring deleted runs back.")

@@ -23,7 +23,7 @@ from guild.launch.job import Console
 from guild.launch.resolving import install, resolve_rest
 from guild.launch.run_output import RunOutput
 from guild.launch.spec import QUEUE_GRACE, STOP_GRACE, Place, run_environ
-from guild.runs import attrs, layout, lifecycle
+from guild.runs import attrs, departures, layout, lifecycle
 from guild.runs.lease import Lease
 from guild.runs.run import Run
 from guild.runs.store import RunStore
@@ -198,7 +198,7 @@ class _Execution:
             self._finish(code, reap, failure or self.reason)
             if code == 0 and self.made.delete_on_success and self.store.holds(self.run):
                 with lifecycle.locked(self.store) as held:
-                    lifecycle.to_trash(held, self.run)
+                    departures.to_trash(held, self.run)
         except FileNotFoundError:
             reap()
             self.options.warn(f"run directory has been deleted, cannot record the end of {self.run.id}")

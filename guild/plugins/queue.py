@@ -1,7 +1,7 @@
 """The built-in operation `queue`, as data."""
 
 from guild import __version__
-from guild.ops.opdef import FLAG_ARGS, FlagDef, OpDef, SourceRules
+from guild.ops.opdef import FLAG_ARGS, Choice, FlagDef, OpDef, SourceRules
 from guild.ops.opref import OpRef
 from guild.ops.resolve import Context
 
@@ -12,6 +12,15 @@ _FLAGS = (
         "gpus",
         description="GPUs to serve, as for --gpus. Runs that were staged with other GPUs are left alone.",
         type="string",
+    ),
+    FlagDef(
+        "on-lost",
+        description="What becomes of a queue's run that was begun and lost (the machine was restarted, its"
+        " supervisor killed): an error, or, with 'restage', a staged run again, in its old place, up to three"
+        " times.",
+        type="string",
+        choices=(Choice("error"), Choice("restage")),
+        null_label="error",
     ),
     FlagDef(
         "poll-interval",

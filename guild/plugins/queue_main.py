@@ -28,12 +28,14 @@ def parse(argv: Sequence[str]) -> QueuePolicy:
     parser.add_argument("--wait-for-running", action="store_true", default=True)
     parser.add_argument("--no-wait-for-running", action="store_false", dest="wait_for_running")
     parser.add_argument("--gpus")
+    parser.add_argument("--on-lost", choices=("error", "restage"), default="error")
     args = parser.parse_args(argv)
     return QueuePolicy(
         gpus=parse_gpus(args.gpus),
         wait_for_running=args.wait_for_running,
         run_once=args.run_once,
         poll_interval=max(0.1, args.poll_interval),
+        restage_lost=args.on_lost == "restage",
     )
 
 

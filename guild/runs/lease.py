@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any
 
 from guild.base import jsonio
-from guild.base.processes import ProcessId, is_alive
+from guild.base.processes import ProcessId, is_alive, is_of_earlier_start
 from guild.runs import layout
 
 
@@ -38,6 +38,7 @@ class Lease:
     queue: str = ""  # id of the queue's run that claimed it
     job: str = ""  # what the executor calls it
     gpus: str | None = None  # as CUDA_VISIBLE_DEVICES has them
+    staged: int = 0  # the start time (µs) that the run had in the order of staged runs, 0 for none
 
     def with_(self, **changes: Any) -> "Lease":
         return replace(self, **changes)
@@ -46,6 +47,13 @@ class Lease:
     def is_held(self) -> bool:
         """Whether somebody still works at it: the holder, or the process of the operation."""
         return is_alive(self.holder) or (self.child is not None and is_alive(self.child))
+
+    @property
+    def loss(self) -> str:
+        """What became of the run, once nobody holds it any more."""
+        how = "the machine was restarted" if is_of_earlier_start(self.holder) else "its supervisor was killed"
+        when = "" if self.doing is Doing.RUNNING else f" while {self.doing.value}"
+        return f"ended without a word{when}: {how}"
 
     def to_bytes(self) -> bytes:
         data = asdict(self) | {"format": layout.FORMAT, "doing": self.doing.value}
@@ -58,10 +66,10 @@ class Lease:
         if not isinstance(raw, dict):
             raise ValueError("not a lease")
         texts = {k: raw.get(k, "") for k in ("token", "run", "home", "executor", "queue", "job")}
-        since, gpus = raw.get("since", 0), raw.get("gpus")
+        since, gpus, staged = raw.get("since", 0), raw.get("gpus"), raw.get("staged", 0)
         if not all(isinstance(v, str) for v in texts.values()) or not texts["token"]:
             raise ValueError("not a lease")
-        if type(since) is not int or not (gpus is None or isinstance(gpus, str)):
+        if type(since) is not int or type(staged) is not int or not (gpus is None or isinstance(gpus, str)):
             raise ValueError("not a lease")
         child = raw.get("child")
         return Lease(
@@ -70,5 +78,6 @@ class Lease:
             child=None if child is None else ProcessId.from_json(child),
             since=since,
             gpus=gpus,
+            staged=staged,
             **texts,
         )

@@ -9,7 +9,7 @@ test_model.py prove; change none of them without these. Functions that take `Hel
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from guild.base import files
@@ -18,9 +18,11 @@ from guild.errors import LockTimeout, RunChanged
 from guild.runs import attrs, layout, swap
 from guild.runs.lease import Doing, Lease
 from guild.runs.order import Order
-from guild.runs.run import LOST, Run, home_of
+from guild.runs.run import Run, home_of
 from guild.runs.status import RunStatus
 from guild.runs.store import LOCK_SECONDS, RunStore
+
+MAX_LOST = 3
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,9 @@ def locked_for(store: RunStore, run: Run, timeout: float = LOCK_SECONDS) -> Iter
             yield Held(store)
 
 
-def new_lease(store: RunStore, run: Run, doing: Doing, *, queue: str = "", gpus: str | None = None) -> Lease:
+def new_lease(
+    store: RunStore, run: Run, doing: Doing, *, queue: str = "", gpus: str | None = None, staged: int = 0
+) -> Lease:
     """A lease with a fresh token, held by this process."""
     return Lease(
         token=os.urandom(16).hex(),
@@ -60,6 +64,7 @@ def new_lease(store: RunStore, run: Run, doing: Doing, *, queue: str = "", gpus:
         since=store.clock.now(),
         queue=queue,
         gpus=gpus,
+        staged=staged,
     )
 
 
@@ -174,13 +179,17 @@ def mark_started(run: Run, lease: Lease, now: int) -> None:
     """pending -> running, with LOCK naming the supervisor; what an earlier execution left goes first."""
     for name in (layout.EXIT_STATUS, layout.STOPPED, layout.REASON):
         attrs.delete_attr(run.guild_dir, name)
-    for entry in os.listdir(run.guild_dir):
-        is_old = entry.startswith(layout.EVENTS_PREFIX) or entry in (layout.OUTPUT, layout.OUTPUT_INDEX)
-        if is_old or files.is_stale_temp(entry):
-            files.remove_file(run.guild_dir / entry)
+    old = [name for name in os.listdir(run.guild_dir) if name.startswith(layout.EVENTS_PREFIX)]
+    for name in (layout.OUTPUT, layout.OUTPUT_INDEX, *old, *_stale_temps(run)):
+        files.remove_file(run.guild_dir / name)
     attrs.write_attr(run.guild_dir, layout.STARTED, now)
     files.write_whole(run.guild_dir / layout.LOCK, b"%d" % lease.holder.pid)
     files.remove_file(run.guild_dir / layout.PENDING)
+
+
+def _stale_temps(run: Run) -> list[str]:
+    """What a writer that was killed has left beside the files of the run."""
+    return [name for name in os.listdir(run.guild_dir) if files.is_stale_temp(name)]
 
 
 def mark_running(store: RunStore, run: Run, lease: Lease, child: ProcessId) -> Lease:
@@ -215,7 +224,7 @@ def fail(store: RunStore, run: Run, reason: str, code: int | None = None, held: 
     else:
         attrs.write_attr(run.guild_dir, layout.STOPPED, store.clock.now())
         attrs.write_attr(run.guild_dir, layout.EXIT_STATUS, code)
-    for name in (layout.STAGED, layout.LOCK):
+    for name in (layout.STAGED, layout.LOCK, *_stale_temps(run)):
         files.remove_file(run.guild_dir / name)
     _clear(store, run, lease, held, layout.PENDING, layout.ORDER, layout.LEASE)
     store.ring(run.id, "failed")
@@ -246,50 +255,58 @@ def release(held: Held, run: Run, token: str) -> bool:
     return True
 
 
-def recover(held: Held, run: Run) -> str | None:
+def recover(held: Held, run: Run, *, restage_lost: bool = False) -> str | None:
     """Mend what a dead holder of ours left; what was done, None if there is nothing to mend.
 
-    Pending and claimed: staged again, in its old place. Anything later: error, with the reason.
+    Pending and claimed: staged again, in its old place. Anything later: error, with the reason; or, with
+    `restage_lost` and where a queue had started it, staged again in its old place, three times at most.
     """
     markers = run.markers()
-    if layout.PENDING in markers:
-        lease = run.claim_lease()
-        if lease is None or lease.is_held:
-            return None
-        if lease.doing is Doing.CLAIMED:
-            _back_to_staged(run)
-            held.store.ring(run.id, "recovered")
-            return "staged again: whoever had claimed it is gone"
-        reason = f"ended without a word while {lease.doing.value}"
-        fail(held.store, run, reason, held=held)
-        return reason
-    lease = run.lease()
-    if lease is None or layout.STAGED in markers or run.status() is not RunStatus.ERROR:
+    is_pending = layout.PENDING in markers
+    lease = run.claim_lease() if is_pending else run.lease()
+    if lease is None or lease.is_held:
         return None
-    if lease.is_held or lease.doing not in (Doing.STARTING, Doing.RUNNING) or run.exit_status() is not None:
+    if is_pending and lease.doing is Doing.CLAIMED:
+        _back_to_staged(run)
+        held.store.ring(run.id, "recovered")
+        return "staged again: whoever had claimed it is gone"
+    if not is_pending and not _is_lost(run, lease, markers):
         return None
-    fail(held.store, run, LOST, held=held)
-    return LOST
+    if restage_lost and _stage_lost(held, run, lease):
+        return f"staged again: it {lease.loss}"
+    fail(held.store, run, lease.loss, held=held)
+    return lease.loss
 
 
-def _back_to_staged(run: Run) -> None:
+def _is_lost(run: Run, lease: Lease, markers: frozenset[str]) -> bool:
+    """Whether a run that is not pending was begun, and nobody will ever say how it ended."""
+    if layout.STAGED in markers or lease.doing not in (Doing.STARTING, Doing.RUNNING):
+        return False
+    return run.status() is RunStatus.ERROR and run.exit_status() is None
+
+
+def _stage_lost(held: Held, run: Run, lease: Lease) -> bool:
+    """Give a run that a queue had started its old place among the staged ones; not for ever, since it may be
+    what takes the machine down."""
+    order = run.order()
+    before = order if order is not None and order.started == lease.staged else Order(lease.staged)
+    if not lease.staged or before.lost >= MAX_LOST:
+        return False
+    order = replace(before, lost=before.lost + 1)
+    files.write_whole(run.guild_dir / layout.ORDER, order.to_bytes(), temp_dir=run.guild_dir)
+    attrs.write_attr(run.guild_dir, layout.STARTED, lease.staged)
+    _back_to_staged(run, layout.LOCK)
+    held.store.ring(run.id, "recovered")
+    return True
+
+
+def _back_to_staged(run: Run, *left: str) -> None:
     (run.guild_dir / layout.STAGED).touch()
-    for name in (layout.PENDING, layout.LEASE):
+    for name in (layout.PENDING, *left, layout.LEASE):
         files.remove_file(run.guild_dir / name)
 
 
-# Away from `runs/`, and back.
-
-
-def to_trash(held: Held, run: Run) -> Path:
-    """Move a run that is not active to the trash. Raises RunChanged if it is active."""
-    _refuse_active(run)
-    target = held.store.home.trash / run.id
-    if os.path.lexists(target):
-        os.rename(target, target.with_name(f"{run.id}_{os.urandom(4).hex()}"))
-    os.rename(run.path, target)
-    held.store.ring(run.id, "deleted")
-    return target
+# Restaged, and what a copy may not keep.
 
 
 @dataclass(frozen=True)
@@ -333,23 +350,6 @@ def restage(held: Held, run: Run, seen: Witness, made: Run, trash_id: str, sync:
     return doomed
 
 
-def drop(held: Held, run: Run) -> Path:
-    """Take a run that is not active out of sight for good; `swap.remove` then does the rest, unlocked."""
-    _refuse_active(run)
-    target = swap.doomed_path(held.store, run.id)
-    os.rename(run.path, target)
-    held.store.ring(run.id, "deleted")
-    return target
-
-
-def restore(held: Held, trashed: Run) -> Run:
-    """Bring a run back from the trash, without any right to be running."""
-    drop_rights(trashed)
-    run = move_in(held.store, trashed, sync=False)
-    held.store.ring(run.id, "restored")
-    return run
-
-
 def drop_rights(run: Run) -> None:
     """Remove lease and LOCK: of a copy or a restored run no process is executing anything."""
     if run.token():
@@ -376,16 +376,6 @@ def stage_in_place(held: Held, run: Run, write: Callable[[], None]) -> int:
         files.remove_file(run.guild_dir / name)
     held.store.ring(run.id, "staged", started)
     return started
-
-
-def _refuse_active(run: Run) -> None:
-    status = run.status()
-    if status is RunStatus.RUNNING:
-        raise RunChanged(f"run {run.id} is running")
-    if status is RunStatus.PENDING:
-        lease = run.claim_lease()
-        if lease is not None and lease.is_held:
-            raise RunChanged(f"run {run.id} is being started")
 
 
 def _expect(run: Run, wanted: RunStatus) -> None:

@@ -1,7 +1,7 @@
 """A staged run's place in the queue: priority, restaged when, staged when. Pure."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from guild.base import jsonio
 
@@ -10,17 +10,17 @@ from guild.base import jsonio
 class Order:
     """What `order.json` says. It is void unless `started` is the run's own.
 
-    `restaged` is the moment of the restage in µs, 0 for none; higher `priority` goes first.
+    `restaged` is the moment of the restage in µs, 0 for none; higher `priority` goes first. `lost`: how often
+    the run was begun and lost (`on-lost=restage`).
     """
 
     started: int
     priority: int = 0
     restaged: int = 0
+    lost: int = 0
 
     def to_bytes(self) -> bytes:
-        return json.dumps(
-            {"started": self.started, "priority": self.priority, "restaged": self.restaged}
-        ).encode()
+        return json.dumps(asdict(self)).encode()
 
     @staticmethod
     def from_bytes(data: bytes) -> "Order":
@@ -28,7 +28,7 @@ class Order:
         raw = jsonio.load(data)
         if not isinstance(raw, dict):
             raise ValueError("not an order")
-        values = [raw.get("started"), raw.get("priority", 0), raw.get("restaged", 0)]
+        values = [raw.get("started"), *(raw.get(name, 0) for name in ("priority", "restaged", "lost"))]
         if not all(type(v) is int for v in values):
             raise ValueError("not an order")
         return Order(*values)

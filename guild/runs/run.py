@@ -23,7 +23,6 @@ T = TypeVar("T")
 EventValue = tuple[str, str, float, int]
 
 _PID_MAX = 2**31
-LOST = "ended without a word: its supervisor was killed or the machine went down"
 
 
 class Run:
@@ -206,7 +205,7 @@ class Run:
             return ""
         if self.status() is RunStatus.PENDING:
             return f"whoever was {lease.doing.value} it is gone; a queue, or 'guild run --start', mends that"
-        return LOST if self.status() is RunStatus.ERROR else ""
+        return lease.loss if self.status() is RunStatus.ERROR else ""
 
     # All that is read of a run's own files goes through these two.
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from guild.errors import RunChanged
-from guild.runs import lifecycle
+from guild.runs import layout, lifecycle
 from guild.runs.lease import Doing, Lease
 from guild.runs.lifecycle import Held
 from guild.runs.resources import format_gpus
@@ -53,7 +53,8 @@ def _claim(held: Held, decision: Start, queue_id: str, observer: Observer) -> Cl
     if run is None:
         return None
     gpus = None if decision.gpus is None else format_gpus(decision.gpus)
-    lease = lifecycle.new_lease(held.store, run, Doing.CLAIMED, queue=queue_id, gpus=gpus)
+    staged = run.int_attr(layout.STARTED) or 0
+    lease = lifecycle.new_lease(held.store, run, Doing.CLAIMED, queue=queue_id, gpus=gpus, staged=staged)
     try:
         lifecycle.claim(held, run, lease)
     except RunChanged:

@@ -47,7 +47,7 @@ class Scheduler:
     ) -> None:
         self._store, self._policy, self._executor = store, policy, executor
         self._id, self._bell, self._say, self._relay = queue_id, bell, say, relay
-        self._observer = Observer(store, queue_id)
+        self._observer = Observer(store, queue_id, policy.restage_lost)
         self._report = Reporter(policy)
         self._jobs: dict[str, _Job] = {}
         self._tries: dict[str, int] = {}

@@ -39,6 +39,7 @@ class QueuePolicy:
     backfill: bool = False
     run_once: bool = False
     poll_interval: float = 10.0  # seconds
+    restage_lost: bool = False  # a queue's run that was begun and lost is put at its place again
 
 
 @dataclass(frozen=True)

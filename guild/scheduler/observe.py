@@ -31,9 +31,10 @@ class Note:
 class Observer:
     """A table of the runs that are not ended, kept up to date by the journal and full looks."""
 
-    def __init__(self, store: RunStore, queue_id: str) -> None:
+    def __init__(self, store: RunStore, queue_id: str, restage_lost: bool = False) -> None:
         self._store = store
         self._me = queue_id
+        self._restage_lost = restage_lost
         self._follower = journal.Follower(store.home.journal)
         self._staged: dict[str, StagedRun] = {}
         self._active: dict[str, ActiveRun] = {}
@@ -117,7 +118,7 @@ class Observer:
     def _classify(self, held: Held, run: Run) -> None:
         status = run.status()
         if status in (RunStatus.PENDING, RunStatus.ERROR):
-            mended = lifecycle.recover(held, run)
+            mended = lifecycle.recover(held, run, restage_lost=self._restage_lost)
             if mended:
                 self.notes.append(Note(run.id, f"Run {run.id}: {mended}"))
                 status = run.status()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from guild.base import processes
-from guild.runs import attrs, layout, lifecycle, swap
+from guild.runs import attrs, departures, layout, lifecycle, swap
 from guild.runs.lease import Doing, Lease
 from guild.runs.run import Run
 from guild.runs.status import RunStatus
@@ -101,6 +101,10 @@ def _recover(held: lifecycle.Held, run: Run) -> None:
     lifecycle.recover(held, run)
 
 
+def _restage_lost(held: lifecycle.Held, run: Run) -> None:
+    lifecycle.recover(held, run, restage_lost=True)
+
+
 def _of_dead(held: Callable[[Store, processes.ProcessId], Held]) -> Callable[[Store], Run]:
     return lambda store: held(store, world.ended_process()).run
 
@@ -116,7 +120,7 @@ def _with_namesake_in_trash(store: Store) -> Run:
 
 def _drop(store: Store, run: Run) -> None:
     with lifecycle.locked(store) as held:
-        doomed = lifecycle.drop(held, run)
+        doomed = departures.drop(held, run)
     swap.remove(store, doomed)
 
 
@@ -230,6 +234,24 @@ SCENES = [
     ),
     Scene("recover an execution", _of_dead(_running), _locked(_recover), {ERROR}, {ERROR}, ERROR),
     Scene(
+        "restage a lost start",
+        _of_dead(lambda store, dead: world.begun(store, world.claimed(store, holder=dead))),
+        _locked(_restage_lost),
+        {PENDING, STAGED},
+        {ERROR, STAGED},
+        STAGED,
+        True,
+    ),
+    Scene(
+        "restage a lost execution",
+        _of_dead(_running),
+        _locked(_restage_lost),
+        {ERROR, STAGED},
+        {ERROR, STAGED},
+        STAGED,
+        True,
+    ),
+    Scene(
         "restart",
         _ended_and_lease,
         _locked(lambda held, given: lifecycle.restart(held, *given)),
@@ -256,7 +278,7 @@ SCENES = [
     Scene(
         "to trash",
         _with_namesake_in_trash,
-        _locked(lifecycle.to_trash),
+        _locked(departures.to_trash),
         {COMPLETED, ABSENT},
         {COMPLETED, ABSENT},
         ABSENT,
@@ -265,7 +287,7 @@ SCENES = [
     Scene(
         "restore",
         _trashed,
-        _locked(lifecycle.restore),
+        _locked(departures.restore),
         {ABSENT, COMPLETED},
         {ABSENT, COMPLETED},
         COMPLETED,

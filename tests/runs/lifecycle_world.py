@@ -97,7 +97,7 @@ class Held:
 
 def claimed(store: RunStore, run: Run | None = None, holder: ProcessId | None = None) -> Held:
     run = run or staged(store)
-    lease = lifecycle.new_lease(store, run, Doing.CLAIMED)
+    lease = lifecycle.new_lease(store, run, Doing.CLAIMED, staged=run.int_attr(layout.STARTED) or 0)
     lease = lease if holder is None else lease.with_(holder=holder)
     with lifecycle.locked(store) as held:
         lifecycle.claim(held, run, lease)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from guild.runs import lifecycle, swap
+from guild.runs import departures, lifecycle, swap
 from guild.runs.store import RunStore
 from tests.runs import lifecycle_state as steps
 from tests.runs import lifecycle_world as world
@@ -160,7 +160,7 @@ def _to_restage(store: RunStore) -> Any:
 
 def _delete(store: RunStore, given: Any) -> None:
     with lifecycle.locked(store) as held:
-        lifecycle.to_trash(held, given)
+        departures.to_trash(held, given)
 
 
 def _claim(store: RunStore, given: Any) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from guild.base.processes import this_process
 from guild.errors import RunChanged
 from guild.home import Home
-from guild.runs import attrs, layout, lifecycle, swap
+from guild.runs import attrs, departures, layout, lifecycle, swap
 from guild.runs.lease import Doing, Lease
 from guild.runs.order import Order
 from guild.runs.run import Run
@@ -126,7 +126,7 @@ class HandMade:
 
     def removed(self, run_id: str) -> None:
         with lifecycle.locked(self.store) as held:
-            lifecycle.to_trash(held, self.run(run_id))
+            departures.to_trash(held, self.run(run_id))
 
 
 class FakeExecutor:
