@@ -100,18 +100,10 @@ def temp_name() -> str:
 
 def is_stale_temp(name: str) -> bool:
     """Whether this is the name of a temporary file whose writer, a process of this machine, has ended."""
-    from guild.base.processes import place_mark
+    from guild.base.processes import is_running, place_mark
 
     match = _TEMP_NAME.fullmatch(name)
-    if match is None or match[1] != place_mark():
-        return False
-    try:
-        os.kill(int(match[2]), 0)
-    except (ProcessLookupError, OverflowError):
-        return True
-    except OSError:
-        return False
-    return False
+    return match is not None and match[1] == place_mark() and not is_running(int(match[2]))
 
 
 def write_all(fd: int, data: bytes) -> None:

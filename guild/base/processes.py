@@ -192,6 +192,11 @@ def is_alive(process: ProcessId) -> bool:
     return _is_hidden(process.pid) if ticks is None else ticks == process.ticks
 
 
+def is_running(pid: int) -> bool:
+    """Whether a process of this number runs here; a zombie has ended."""
+    return _start_ticks(pid) is not None or _is_hidden(pid)
+
+
 def runs_since(pid: int, moment: float) -> bool:
     """Whether `pid` runs and began at or before `moment` (seconds since the epoch).
 

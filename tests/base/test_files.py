@@ -158,6 +158,15 @@ def test_a_temporary_file_is_stale_once_its_writer_has_ended(
     assert files.is_stale_temp(names[0].replace(f"-{os.getpid()}-", f"-{ended_pid()}-"))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="zombies are told by /proc")
+def test_a_writer_that_was_killed_has_ended_even_if_nobody_has_taken_note() -> None:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        assert not files.is_stale_temp(f".tmp-{place_mark()}-{process.pid}-0a")
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert files.is_stale_temp(f".tmp-{place_mark()}-{process.pid}-0a")
+
+
 def test_other_names_and_other_machines_files_are_not_stale() -> None:
     pid = ended_pid()
     assert files.is_stale_temp(f".tmp-{place_mark()}-{pid}-0a")
