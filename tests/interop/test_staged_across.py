@@ -1,0 +1,84 @@
+"""Staged by one, started by the other: the same output, flags, exit status, scalars and files."""
+
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from tests.helpers import Project
+from tests.interop.conftest import Both, side_by_side
+from tests.interop.gallery import checked, listed
+from tests.interop.meant import meant
+from tests.interop.peers import Peer
+from tests.interop.staged import FILES, Result, prepare, results, stage_all
+
+Results = dict[str, list[Result]]
+
+
+def by_queue(project: Project) -> None:
+    checked(project, "run queue run-once=yes poll-interval=1 -y")
+
+
+def by_start(project: Project) -> None:
+    for run in reversed(listed(project.guild("runs --json --staged"))):
+        code = project.guild(f"run --start {run['id']} -y").code
+        assert code == (3 if str(run["opref"]).endswith(" fail") else 0), run
+
+
+def across(both: Both, stager: str, starter: str, start: Callable[[Project], None]) -> Results:
+    prepare(getattr(both, stager))
+    stage_all(getattr(both, stager))
+    start(getattr(both, starter))
+    left = listed(both.ours.guild("runs --json --staged"))
+    assert not left, [run["opref"] for run in left]
+    return results(both.ours)
+
+
+WAYS = {
+    "ours": ("ours", "ours", by_queue),
+    "theirs": ("theirs", "theirs", by_queue),
+    "ours, their queue": ("ours", "theirs", by_queue),
+    "ours, their start": ("ours", "theirs", by_start),
+    "theirs, our queue": ("theirs", "ours", by_queue),
+    "theirs, our start": ("theirs", "ours", by_start),
+}
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory, peer: Peer) -> Iterator[dict[str, Results]]:
+    """What came of the same operations, for each way of staging and starting them."""
+    homes = {way: side_by_side(peer, tmp_path_factory.mktemp("across"), FILES) for way in WAYS}
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            made = pool.map(lambda way: across(homes[way], *WAYS[way]), WAYS)
+        yield dict(zip(WAYS, made, strict=True))
+    finally:
+        for both in homes.values():
+            both.close()
+
+
+@pytest.mark.parametrize("way", [way for way in WAYS if way != "ours"])
+def test_a_staged_run_gives_the_same_whoever_has_staged_and_whoever_starts_it(
+    found: dict[str, Results], way: str
+) -> None:
+    assert _agreed(found[way]) == _agreed(found["ours"])
+
+
+def _agreed(made: Results) -> Results:
+    """Without what is different on purpose."""
+    assert meant("Flags for other runs (`operation:prepare`) in a filled config file")
+    assert meant("Scalars of a batch")
+    return {
+        **made,
+        "+": [replace(each, scalars=[]) for each in made["+"]],
+        "use": [
+            replace(
+                each,
+                output=re.sub(r"upstream: ID\n", "", each.output),
+                files={name: re.sub(r"upstream: .*\n?", "", text) for name, text in each.files.items()},
+            )
+            for each in made["use"]
+        ],
+    }
