@@ -1,8 +1,8 @@
 """Inside the job: `python -um guild.op_main MAIN [ARG]... [--] [FLAG ARG]...` runs MAIN as `__main__`.
 
 MAIN is a module (`train`, `pkg.mod`) or a path without `.py` (`sub/train`), looked up below the directories
-that GUILD_SOURCECODE names. FLAGS_DEST says where flags go: to the arguments (`args`), or to a script's
-global variables (`globals`, `global:NAME`, `dict:NAME`, `namespace:NAME`).
+that GUILD_SOURCECODE names. FLAGS_DEST says where flags go: to the arguments (`args`), to a script's global
+variables (`globals`, `global:NAME`, `dict:NAME`, `namespace:NAME`), or not to it (`config:FILE`, `none`).
 
 Runs on the user's interpreter: Python 3.8 syntax, standard library only, and little of that.
 """
@@ -47,6 +47,8 @@ def main(argv: list[str]) -> None:
     presets: dict[str, Any] = {}
     if dest == "globals" or dest.partition(":")[0] in ("global", "dict", "namespace"):
         presets = _globals(dest, flags)
+        sys.argv = [path, *base]
+    elif dest == "none" or dest.startswith("config:"):
         sys.argv = [path, *base]
     else:
         sys.argv = [path, *base, *flags]

@@ -71,6 +71,14 @@ def test_a_script_sees_itself_as_main_with_its_path_in_the_run_directory(rundir:
     assert rundir.run("a", "one", "--", "--x", "1").out == f"__main__|{path}|{path}|one|--x|1\n"
 
 
+@pytest.mark.parametrize("dest", ["none", "config:settings.yml"])
+def test_a_script_that_gets_its_flags_in_another_way_sees_only_its_own_arguments(
+    rundir: RunDir, dest: str
+) -> None:
+    rundir.write({"a.py": "import sys\nprint(*sys.argv[1:])"})
+    assert rundir.run("a", "one", "--", "--x", "1", dest=dest).out == "one\n"
+
+
 def test_classes_of_the_script_can_be_pickled(rundir: RunDir) -> None:
     rundir.write({"a.py": "import pickle\nclass A: pass\nprint(type(pickle.loads(pickle.dumps(A()))) is A)"})
     assert rundir.run("a").out == "True\n"

@@ -12,13 +12,13 @@ from guild.ops.opdef import FLAG_ARGS, FlagDef, FlagValue
 _FLAG_ARGS_WORD = "${flag_args}"
 _REFERENCE = re.compile(r"\$\{([^}]*)\}")
 _GLOBALS = ("globals", "global", "dict", "namespace")  # values are passed as YAML
-_NO_ARGS = ("none", "config")
 
 
 def flag_args(flags: Sequence[FlagDef], values: Mapping[str, FlagValue], dest: str) -> list[str]:
     """The arguments that pass the flags to a process, sorted by flag name.
 
-    `dest` is the operation's `flags-dest`. Flags that are null, and values of no flag, are not passed.
+    `dest` is the operation's `flags-dest`; from a script that gets them in another way, `guild.op_main` keeps
+    them. Flags that are null, and values of no flag, are not passed.
     """
     args = []
     for flag in sorted(flags, key=lambda f: f.name):
@@ -27,7 +27,7 @@ def flag_args(flags: Sequence[FlagDef], values: Mapping[str, FlagValue], dest: s
 
 
 def _args_of(flag: FlagDef, value: FlagValue, dest: str) -> list[str]:
-    if value is None or flag.arg_skip or _family(dest) in _NO_ARGS:
+    if value is None or flag.arg_skip:
         return []
     option = _option(flag)
     text = encoded(flag.arg_encoding, value)

@@ -19,7 +19,7 @@ def to_attr(deps: Sequence[Dependency], flags: Mapping[str, FlagValue]) -> list[
 def _to_map(dep: Dependency, flags: Mapping[str, FlagValue]) -> dict[str, Any]:
     data = {**dep.attr, "name": dep.name, "location": dep.location}
     names = [s.config_flag for s in dep.sources if s.config_flag is not None]
-    config = {name: flags[name] for name in names if flags.get(name) not in (None, "")}
+    config = {name: flags[name] for name in names if name in flags and flags[name] != ""}
     return {**data, "config": config} if config else data
 
 

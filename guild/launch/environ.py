@@ -70,9 +70,9 @@ def _unquote(word: str) -> str:
 
 
 def python_path(dest: str, guild_path: str, inherited: str, holds_guild: Callable[[str], bool]) -> str:
-    """`<dest>:<guild path>[:inherited]`, without inherited entries that hold another `guild` package
-    (Guild 0.9 bakes its own site-packages in, which breaks under another Python)."""
-    kept = [p for p in inherited.split(":") if p and p != dest and not holds_guild(p)]
+    """`<dest>:<guild path>[:inherited]`, without inherited entries that are these, or hold another `guild`
+    package (Guild 0.9 bakes its own site-packages in, which breaks under another Python)."""
+    kept = [p for p in inherited.split(":") if p and p not in (dest, guild_path) and not holds_guild(p)]
     return ":".join([dest, guild_path, *kept])
 
 

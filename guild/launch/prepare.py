@@ -145,10 +145,8 @@ def describe(spec: RunSpec) -> dict[str, Any]:
     }
     if spec.label:
         described["label"] = spec.label
-    if tags := sorted({*request.tags, *opdef.tags}):
+    if tags := list(dict.fromkeys((*request.tags, *opdef.tags))):
         described["tags"] = tags
-    if opdef.objective is not None:
-        described["objective"] = opdef.objective
     if opdef.steps_attr:
         described["steps"] = list(opdef.steps_attr)
     return described

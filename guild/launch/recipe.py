@@ -208,6 +208,7 @@ def _bare_opdef(
         is_python=is_python,
         flags=defs,
         flags_dest=flags_dest,
+        says_dest="FLAGS_DEST" in env,
         label=op.get("label-template"),
         env={k: v for k, v in env.items() if k not in baked},
         sourcecode=SourceRules(dest=dest),

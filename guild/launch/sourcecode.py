@@ -26,18 +26,19 @@ class CopiedSource(list[ManifestEntry]):
 def copy_source(root: Path, selection_files: Sequence[str], run_dir: Path, dest: str) -> list[ManifestEntry]:
     """Copy files (relative to `root`) to `dest` below the run directory: content and mode, links followed.
 
-    What is there already is replaced. The entries are sorted by path. Raises GuildError naming the file
-    that has vanished meanwhile, that cannot be read or written, or that would lie outside the run directory.
+    What is there already is replaced. The entries are in the order of `selection_files`. Raises GuildError
+    naming the file that has vanished meanwhile, that cannot be read or written, or that would lie outside the
+    run directory.
     """
-    pairs = sorted((_below(dest, path), path) for path in selection_files)
+    targets = {path: _below(dest, path) for path in selection_files}
     parents = _Parents(run_dir)
     md5 = hashlib.md5(usedforsecurity=False)
-    entries = []
-    for target, path in pairs:
+    digests = {}
+    for path, target in sorted(targets.items(), key=lambda item: item[1]):
         md5.update(_bytes(target) + b"\0")
-        digest = _copy(root / path, parents.ready(target), path, md5.update)
+        digests[path] = _copy(root / path, parents.ready(target), path, md5.update)
         md5.update(b"\0")
-        entries.append(ManifestEntry(SOURCE, target, digest, path))
+    entries = [ManifestEntry(SOURCE, target, digests[path], path) for path, target in targets.items()]
     return CopiedSource(entries, md5.hexdigest() if entries else None)
 
 

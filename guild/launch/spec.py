@@ -92,14 +92,12 @@ def build(opdef: OpDef, flags: Assignment, request: RunRequest, place: Place) ->
 
 
 def label_template(opdef: OpDef, request: RunRequest) -> str | None:
-    """`--label`, else the operation's; `--tag` without `--label` goes in front of the default label."""
+    """`--label`; with `--tag` and no label, the tags and the default label; else the operation's."""
     if request.label is not None:
         return request.label
-    if opdef.label is not None:
-        return opdef.label
     if request.tags:
         return " ".join([*request.tags, "${default_label}"])
-    return None
+    return opdef.label
 
 
 def _cmd_env(opdef: OpDef, request: RunRequest, place: Place) -> dict[str, str]:
@@ -108,6 +106,7 @@ def _cmd_env(opdef: OpDef, request: RunRequest, place: Place) -> dict[str, str]:
     env["GUILD_PLUGINS"] = ",".join(opdef.plugins)
     if opdef.is_python:
         env["PYTHONPATH"] = f"{request.debug_source or opdef.sourcecode.dest}:{place.guild_path}"
+    if opdef.says_dest:
         env["FLAGS_DEST"] = opdef.flags_dest
     if opdef.handle_keyboard_interrupt:
         env["HANDLE_KEYBOARD_INTERRUPT"] = "1"
@@ -122,6 +121,7 @@ def op_attr(spec: RunSpec) -> dict[str, Any]:
     source: dict[str, Any] = {"dest": opdef.sourcecode.dest}
     if opdef.sourcecode.root:
         source["root"] = opdef.sourcecode.root
+    cmd_flags = cmd_flags_to_attr(opdef.flags)
     return {
         "delete-on-success": opdef.delete_on_success and not spec.request.keep_run,
         "deps": to_attr(opdef.requires, spec.flags),
@@ -131,7 +131,7 @@ def op_attr(spec: RunSpec) -> dict[str, Any]:
         "op-cmd": {
             "cmd-args": list(opdef.cmd_args),
             "cmd-env": dict(spec.cmd_env),
-            "cmd-flags": cmd_flags_to_attr(opdef.flags),
+            **({"cmd-flags": cmd_flags} if cmd_flags else {}),
             "flags-dest": opdef.flags_dest,
         },
         "output-scalars": opdef.output_scalars,

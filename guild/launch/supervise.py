@@ -197,6 +197,11 @@ class _Execution:
         try:
             self._finish(code, reap, failure or self.reason)
             if code == 0 and self.made.delete_on_success and self.store.holds(self.run):
+                if self.made.batch is None:
+                    name = self.made.opspec
+                    self.options.say(
+                        f"Deleting interim run {self.run.id} ('{name}' is configured for deletion on success)"
+                    )
                 with lifecycle.locked(self.store) as held:
                     departures.to_trash(held, self.run)
         except FileNotFoundError:

@@ -190,6 +190,7 @@ class OpDef:
     is_python: bool = False  # `main` or a script: runs by guild.op_main
     flags: tuple[FlagDef, ...] = ()
     flags_dest: str = "args"
+    says_dest: bool = False  # the guildfile or the script says so; else it is what is left
     description: str = ""
     default: bool = False
     label: str | None = None

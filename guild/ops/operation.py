@@ -82,6 +82,8 @@ def _with_attributes(opdef: OpDef, entry: Entry) -> OpDef:
     """With those attributes that stand for themselves."""
     get, maybe = entry.get, entry.maybe
     scalars = entry.data.get("output-scalars")
+    if not (scalars is None or scalars is False or isinstance(scalars, list)):
+        scalars = [scalars]
     return replace(
         opdef,
         description=get("description", coerce.text, ""),

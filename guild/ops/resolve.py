@@ -143,25 +143,27 @@ def _with_imported(found: Found, context: Context) -> Resolved:
     opdef, spec = found.opdef, found.imports
     if spec.dest is not None and spec.dest.startswith("config:"):
         return _with_config(found, spec.dest, context)
+    opdef = replace(opdef, flags_dest=spec.dest or "args", says_dest=spec.dest is not None)
     if spec.script is None:
-        return Resolved(replace(opdef, flags_dest=spec.dest or "args"), found.warnings)
+        return Resolved(opdef, found.warnings)
     script = find_main(spec.script, _roots(found))
     if script is None:
         warnings = (*found.warnings, *_missing(found))
-        return Resolved(replace(opdef, flags_dest=spec.dest or "args"), _heard(warnings, context))
+        return Resolved(opdef, _heard(warnings, context))
     if not wanted(opdef.flags, spec):
         from guild.ops.flag_import import detect_dest
 
         # `flags-import: no`: nothing of the script is looked at, so its flags are arguments.
-        dest = spec.dest or ("args" if spec.names == () else detect_dest(script.path))
-        return Resolved(replace(opdef, flags_dest=dest), found.warnings)
+        if spec.dest is None and spec.names != ():
+            opdef = replace(opdef, flags_dest=detect_dest(script.path), says_dest=True)
+        return Resolved(opdef, found.warnings)
     return _merged(found, _import(found, script, context), context)
 
 
 def _merged(found: Found, imported: "ImportedFlags", context: Context) -> Resolved:
     flags = merge(found.opdef.flags, imported.flags, found.imports)
     return Resolved(
-        replace(found.opdef, flags=flags, flags_dest=imported.dest),
+        replace(found.opdef, flags=flags, flags_dest=imported.dest, says_dest=True),
         (*found.warnings, *_heard(imported.warnings, context)),
         imported.refreshed,
     )
@@ -169,7 +171,7 @@ def _merged(found: Found, imported: "ImportedFlags", context: Context) -> Resolv
 
 def _with_config(found: Found, dest: str, context: Context) -> Resolved:
     if not wanted(found.opdef.flags, found.imports):
-        return Resolved(replace(found.opdef, flags_dest=dest), found.warnings)
+        return Resolved(replace(found.opdef, flags_dest=dest, says_dest=True), found.warnings)
     from guild.ops.flag_config import import_config
 
     path = Path(found.opdef.project_dir, dest.removeprefix("config:"))

@@ -52,7 +52,7 @@ def test_what_a_guildfile_says_is_recorded_and_read_back() -> None:
 def test_the_values_of_the_flags_that_tell_places_are_recorded() -> None:
     deps = read([{"operation": "prep"}, {"file": "x", "flag-name": "x"}, {"file": "y"}])
     written = to_attr(deps, {"operation:prep": "a" * 32, "x": None, "file:y": "z", "lr": 1})
-    assert [item.get("config") for item in written] == [{"operation:prep": "a" * 32}, None, None]
+    assert [item.get("config") for item in written] == [{"operation:prep": "a" * 32}, {"x": None}, None]
 
 
 def test_a_dependency_of_guild_0_9_is_read() -> None:

@@ -150,6 +150,7 @@ def test_the_runs_own_word_is_the_last(
 def test_the_source_code_and_our_part_come_first() -> None:
     assert python_path(".", "/guild", "/a:/b", lambda p: False) == ".:/guild:/a:/b"
     assert python_path(".", "/guild", "", lambda p: False) == ".:/guild"
+    assert python_path(".", "/guild", ".:/guild:/a", lambda p: False) == ".:/guild:/a"  # recorded at staging
 
 
 def test_entries_that_hold_another_guild_are_dropped() -> None:

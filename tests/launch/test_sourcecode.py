@@ -35,11 +35,11 @@ def sha1(data: bytes) -> str:
     return hashlib.sha1(data).hexdigest()
 
 
-def test_files_are_copied_with_their_digests_sorted_by_path(root: Path, run_dir: Path) -> None:
+def test_files_are_copied_with_their_digests_in_the_order_of_the_selection(root: Path, run_dir: Path) -> None:
     entries = copy_source(root, ["sub/a.py", "b.py"], run_dir, ".")
     assert entries == [
-        ManifestEntry("s", "b.py", sha1(b"b"), "b.py"),
         ManifestEntry("s", "sub/a.py", sha1(b"a"), "sub/a.py"),
+        ManifestEntry("s", "b.py", sha1(b"b"), "b.py"),
     ]
     assert (run_dir / "sub/a.py").read_text() == "a"
 

@@ -186,7 +186,11 @@ def test_attributes_of_an_operation_are_read(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("attrs", "patterns"),
-    [("exec: x", None), ("exec: x, output-scalars: no", []), ("exec: x, output-scalars: {a: b}", {"a": "b"})],
+    [
+        ("exec: x", None),
+        ("exec: x, output-scalars: no", []),
+        ("exec: x, output-scalars: {a: b}", [{"a": "b"}]),
+    ],
 )
 def test_output_scalars_are_the_defaults_none_or_patterns(path: Path, attrs: str, patterns: Any) -> None:
     assert op(path, attrs).output_scalars == patterns
