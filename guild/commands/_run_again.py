@@ -1,5 +1,7 @@
 """`--start`, `--restart` and `--restage`: an earlier run is executed or staged again."""
 
+from dataclasses import replace
+
 from guild.app import App
 from guild.commands._run_execute import execute
 from guild.commands._run_op import project_source, split_files, todays_op
@@ -7,7 +9,7 @@ from guild.commands._run_options import RunOptions, confirm, console, say
 from guild.commands._run_preview import note, preview
 from guild.errors import GuildError, RunChanged
 from guild.launch import again, recipe
-from guild.launch.job import Job, part_of, step_part
+from guild.launch.job import Console, Job, part_of, step_part
 from guild.launch.machine import find_place
 from guild.launch.prepare import add_source
 from guild.launch.rejob import Changes, Values, refuse_batch, rejob
@@ -181,9 +183,7 @@ def _claim_staged(app: App, options: RunOptions, run: Run, job: Job, changes: Ch
     """Ours from now on; with new flags the run is restaged with them first, under the same lock."""
     changed = changes.any and app.store.holds(run)
     made = (
-        again.prepare_restage(app.store, run, job, changes, app.environ, console(options))
-        if changed
-        else None
+        again.prepare_restage(app.store, run, job, changes, app.environ, _quiet(options)) if changed else None
     )
     doomed = None
     try:
@@ -196,6 +196,11 @@ def _claim_staged(app: App, options: RunOptions, run: Run, job: Job, changes: Ch
     finally:
         if made is not None:
             again.clean_up(app.store, made, doomed)
+
+
+def _quiet(options: RunOptions) -> Console:
+    """For what is said once more when the run is started."""
+    return replace(console(options), say=lambda text: None)
 
 
 def _claim(held: Held, run: Run, options: RunOptions) -> Lease:

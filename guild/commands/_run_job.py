@@ -20,11 +20,13 @@ from guild.commands._run_options import RunOptions, warn
 from guild.errors import GuildError, OperationNotFound
 from guild.launch.command import shadowed
 from guild.launch.job import Job, Snapshot, Source, step_part
+from guild.launch.label import unknown_filters
 from guild.launch.machine import find_place
 from guild.launch.spec import Place, RunRequest, build
 from guild.launch.step_values import filled_options, step_values
-from guild.ops.flags import Assignment
-from guild.ops.opdef import Dependency, OpDef, ResourceSource, Step
+from guild.ops.flags import Assignment, format_flags, format_value
+from guild.ops.opdef import Dependency, FlagValue, OpDef, ResourceSource, Step
+from guild.runs import layout
 
 
 def compile_job(app: App, options: RunOptions, chosen: Chosen, nested: Nested | None = None) -> Job:
@@ -53,16 +55,16 @@ def _linked(app: App, path: str) -> Dependency:
     full = os.path.abspath(app.cwd / os.path.expanduser(path))
     if not os.path.exists(full):
         raise GuildError(f"--dep {path}: there is no file or directory '{full}'")
-    source = ResourceSource("file", full, target_type="link")
-    data = {"file": full, "target-type": "link"}
-    attr = {"name": f"file:{full}", "location": str(app.cwd), "sources": [data]}
-    return Dependency(f"file:{full}", (source,), str(app.cwd), target_type="link", attr=attr)
+    attr = {"sources": [{"file": path}], "target-type": "link"}
+    return Dependency(path, (ResourceSource("file", path),), str(app.cwd), target_type="link", attr=attr)
 
 
 def _single_job(app: App, options: RunOptions, chosen: Chosen, flags: Flags, nested: Nested | None) -> Job:
     opdef = chosen.opdef
     for flag in shadowed(opdef.cmd_args, opdef.flags):
-        warn(f"ignoring flag '{flag.name}': its option is already in the command")
+        shown = format_flags({flag.name: flags.values.get(flag.name)})
+        option = f"--{flag.arg_name or flag.name}"
+        warn(f"ignoring flag '{shown}' because it's shadowed in the operation cmd as {option}")
     request = RunRequest(
         label=options.label,
         tags=options.tags,
@@ -77,6 +79,8 @@ def _single_job(app: App, options: RunOptions, chosen: Chosen, flags: Flags, nes
         params=options.params(),
     )
     spec = build(opdef, Assignment(flags.values, dict(flags.user)), request, _place(app, opdef))
+    for text in unknown_filters(spec.label_template or ""):
+        warn(f"unsupported template transform: '{text}'")
     within = (*nested.within, opdef.opspec) if nested is not None else (opdef.opspec,)
     parts = {
         step_part(index): step_job(app, options, opdef, step, flags.values, within)
@@ -128,11 +132,26 @@ def step_job(
     nested = Nested(within, step_values(step, values))
     try:
         found = _step_op(project, opdef, step)
+        own["opspec"] = found.opspec if found.opref.model else step.opspec
         if found.opspec in within:
             raise GuildError(f"it leads back to where it came from: {' -> '.join([*within, found.opspec])}")
-        return compile_job(project, RunOptions(opspec=step.opspec, flags=flags, **own), Chosen(found), nested)
+        job = compile_job(project, RunOptions(flags=flags, yes=True, **own), Chosen(found), nested)
+        return _as_typed(job, [*(_typed(n, v) for n, v in sorted(nested.given.items())), *flags])
     except GuildError as e:
         raise GuildError(f"step '{step.name}' of {opdef.name}: {e.message}", e.hint, e.code) from None
+
+
+def _typed(name: str, value: FlagValue) -> str:
+    return f"{name}={value if isinstance(value, str) else format_value(value)}"
+
+
+def _as_typed(job: Job, flags: list[str]) -> Job:
+    """The job of a step, with the flags that it is given as if they had been typed."""
+    request = replace(job.spec.request, params={**job.spec.request.params, "flags": flags})
+    parts = {
+        name: _as_typed(part, flags) if name == layout.PROTO else part for name, part in job.parts.items()
+    }
+    return replace(job, spec=replace(job.spec, request=request), parts=parts)
 
 
 def _step_op(project: App, opdef: OpDef, step: Step) -> OpDef:

@@ -13,7 +13,7 @@ from guild.errors import GuildError
 from guild.launch import recipe
 from guild.launch.job import ProjectSource, Source, part_of
 from guild.launch.machine import find_place
-from guild.launch.upstream import pin
+from guild.launch.upstream import operation_sources, pin
 from guild.ops.flags import is_batch, read_given, read_row, read_typed, settle
 from guild.ops.opdef import FlagValue, OpDef
 from guild.ops.resolve import Context, resolve
@@ -128,6 +128,9 @@ def read_flags(app: App, options: RunOptions, chosen: Chosen, nested: Nested | N
         values = settle(opdef.flags, user, base=base, force=force or bool(rows)).values
     if opdef.requires and nested is None:
         pinned = pin(opdef.requires, values, user, app.store.runs, allow_unfinished=options.is_staging)
+        for source in operation_sources(opdef.requires):
+            if pinned.get(source.config_flag or "") in (None, "") and not source.optional:
+                warn(f"cannot find a suitable run for required resource '{source.resolved_name}'")
         base = {**(base or {}), **{n: v for n, v in pinned.items() if values.get(n) != v and n not in user}}
         user = {n: pinned.get(n, v) for n, v in user.items()}
         values = {**values, **pinned}

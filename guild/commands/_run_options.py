@@ -115,6 +115,8 @@ class RunOptions:
     def params(self) -> dict[str, Any]:
         """The attribute `run_params`, with all keys of Guild 0.9."""
         own = {k: v for k, v in asdict(self).items() if k not in ("stage_dir", "restage")}
+        if self.stop_after is not None and self.stop_after.is_integer():
+            own["stop_after"] = int(self.stop_after)
         return {k: list(v) if isinstance(v, tuple) else v for k, v in own.items()}
 
 

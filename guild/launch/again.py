@@ -98,7 +98,7 @@ def refuse_in_place(run: Run, job: Job, changes: Changes) -> None:
     """Raises GuildError for changes that cannot be made in the directory of an ended run itself."""
     old = run.map_attr("flags")
     for name in dependency_flag_names(job.spec.opdef) if changes.flags else ():
-        if job.spec.flags.get(name) != old.get(name) and run.map_attr("deps"):
+        if job.spec.flags.get(name) != old.get(name) and any(run.map_attr("deps").values()):
             raise GuildError(
                 f"{name}: the run has the files of what it depends on already",
                 "Use --restage RUN to make it anew with others.",

@@ -31,17 +31,17 @@ def run_checks(
 
 def _faults(run: Run, check: Check, project_dir: str, say: Callable[[str], None]) -> Iterator[str]:
     if check.output:
-        say(f"INFO: [guild] checking run {run.id} output for '{check.output}'")
+        say(f"INFO: [guild] checking run {run.id} output for {check.output!r}")
         if not _holds(run.guild_dir / layout.OUTPUT, check.output):
             yield f"could not find pattern '{check.output}' in run {run.id} output"
         return
-    say(f"INFO: [guild] checking run {run.id} files '{check.file}'")
+    say(f"INFO: [guild] checking run {run.id} files {check.file!r}")
     found = _matching(run, check.file)
     if not found:
         yield f"no files matching {check.file} in run {run.id}"
     for name in found:
         if check.contains:
-            say(f"INFO: [guild] checking run {run.id} file {name} for '{check.contains}'")
+            say(f"INFO: [guild] checking run {run.id} file {name} for {check.contains!r}")
             if not _holds(run.path / name, check.contains):
                 yield f"could not find pattern '{check.contains}' in run {run.id} file {name}"
         if check.compare_to:

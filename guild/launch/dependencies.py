@@ -60,7 +60,7 @@ def resolve(r: Resolver, deps: Sequence[Dependency], reuse: Run | None = None) -
 def _resolve_source(
     r: Resolver, dep: Dependency, source: ResourceSource, found: Resolution, reuse: Run | None
 ) -> None:
-    resolved = found.deps.setdefault(dep.name, {})
+    found.deps.setdefault(dep.name, {})
     name = source.resolved_name
     known = (dep.name, name) in found.before or (dep.name, source) in found.done
     if known and not source.always_resolve:
@@ -68,8 +68,6 @@ def _resolve_source(
         return
     if r.staging and source.kind == "operation":
         r.say(f"Skipping resolution of {name} because it's being staged")
-        if not resolved:
-            del found.deps[dep.name]
         return
     try:
         if not _reused(r, dep, source, found, reuse):
@@ -230,7 +228,8 @@ def _reused(
         else:
             copy_into(origin, place, r.warn, r.stopped)
         found.moves.append(Move(place, entry.path, source.replace_existing, entry))
-    found.deps[dep.name][source.resolved_name] = old
+    paths = [os.path.relpath(reuse.path / path, r.final) for path in old.get("paths") or ()]
+    found.deps[dep.name][source.resolved_name] = {**old, "paths": paths}
     return True
 
 

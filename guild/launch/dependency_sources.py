@@ -100,7 +100,7 @@ def _url(r: Resolver, dep: Dependency, source: ResourceSource, made: Path) -> li
         return _contents(r, dep, source, told, source.uri, told.name)
     path = download(source.target, r.cache, sha256=source.sha256, progress=r.progress, stopped=r.stopped)
     if not _unpacks(dep, source, path):
-        _post_process(source, path.parent)
+        _post_process(r, source, path.parent)
     return _contents(r, dep, source, path, source.uri, path.name)
 
 
@@ -116,7 +116,7 @@ def _contents(
         if not archive.place_of(path, r.cache).is_dir():
             r.say(f"Unpacking {path}")
         base = archive.unpack(path, r.cache, kind, stopped=r.stopped)
-        _post_process(source, base)
+        _post_process(r, source, base)
         members = _selected(source, _below(base)) if _selects(source) else sorted(os.listdir(base))
         return _there(r, [Item(base / m, m, uri, (m,)) for m in members if not archive.is_own_mark(m)])
     kept = _kept_path(text, path)
@@ -164,7 +164,7 @@ def _check_digest(path: Path, sha256: str) -> None:
         raise GuildError(f"'{path}' has the sha256 {digest}, not {sha256}")
 
 
-def _post_process(source: ResourceSource, directory: Path) -> None:
+def _post_process(r: Resolver, source: ResourceSource, directory: Path) -> None:
     """Run the source's shell command in its directory in the cache, once."""
     if not source.post_process:
         return
@@ -175,6 +175,7 @@ def _post_process(source: ResourceSource, directory: Path) -> None:
     mark = directory / f".guild-cache-{key}.post"
     if mark.exists():
         return
+    r.say(f"Post processing {source.resolved_name} resource in {directory}: {source.post_process!r}")
     done = subprocess.run(source.post_process, shell=True, cwd=directory, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
         files.remove_tree(directory)  # it may be half done

@@ -41,6 +41,12 @@ def _render(reference: str, flags: Mapping[str, FlagValue]) -> str:
     return value if isinstance(value, str) else format_short(value)
 
 
+def unknown_filters(template: str) -> list[str]:
+    """The filters of a template that are none, as they are written."""
+    words = [text.strip() for m in _REFERENCE.finditer(template) for text in m[1].split("|")[1:]]
+    return [text for text in words if _filter("", text) == _ERROR]
+
+
 def _filter(value: FlagValue, text: str) -> FlagValue:
     if text.startswith("default:"):
         return text.removeprefix("default:") if value is None else value

@@ -3,6 +3,7 @@
 import os
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +48,7 @@ def prepare(
     try:
         os.makedirs(made.guild_dir / layout.ATTRS)
         (made.guild_dir / layout.OPREF).write_text(str(spec.opdef.opref), "utf-8", "surrogateescape")
-        new = {**_identity(store, run_id, environ), **describe(spec), **_of_batch(job), **(extra or {})}
-        if spec.request.comment:
-            new["comments"] = comment(spec.request.comment, new["initialized"], environ)
-        attrs.write_new_attrs(made.guild_dir, {**_known(new), "deps": {}})
+        attrs.write_new_attrs(made.guild_dir, _attributes(store, job, environ, run_id, extra or {}))
         add_source(made, spec, job.source, environ)
         recipe.write(made, recipe.from_spec(spec, environ if staged else {}, job.batch))
         if staged:
@@ -66,8 +64,16 @@ def prepare(
     return made
 
 
-def _known(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in attributes.items() if value is not None}
+def _attributes(
+    store: RunStore, job: Job, environ: Mapping[str, str], run_id: str, extra: Mapping[str, Any]
+) -> dict[str, Any]:
+    text = job.spec.request.comment
+    new = {**_identity(store, run_id, environ), **describe(job.spec), **_of_batch(job), **extra}
+    if text:
+        new["comments"] = comment(text, new["initialized"], environ)
+    if not job.spec.opdef.requires:  # else it is told once they are there
+        new.setdefault("deps", {})
+    return {name: value for name, value in new.items() if value is not None}
 
 
 def _rows_attr(batch: BatchPlan | None) -> dict[str, Any]:
@@ -95,8 +101,8 @@ def _prepare_part(
         run_id=Path(name).name,
         run_dir=run_dir / layout.GUILD_DIR / name,
         staged=False,
-        extra=_rows_attr(batch),
-        resolve=resolve,
+        extra={**_rows_attr(batch), "deps": None},
+        resolve=None if resolve is None else replace(resolve, say=lambda text: None),
     )
 
 

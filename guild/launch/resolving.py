@@ -55,6 +55,11 @@ def resolve_rest(store: RunStore, run: Run, made: Recipe, console: Console) -> "
     return dependencies.resolve(resolver, [with_flags(d, flags) for d in made.opdef.requires], run)
 
 
+def discard(run: Run) -> None:
+    """Remove what was made for a run that will not be executed."""
+    files.remove_tree(run.guild_dir / layout.RESOLVING)
+
+
 def install(run: Run, found: "Resolution | None", console: Console) -> None:
     """Move in place what was resolved, and record it."""
     if found is not None:
@@ -66,7 +71,7 @@ def _install(run: Run, found: "Resolution", console: Console) -> None:
 
     for text in dependencies.install(run.path, found):
         console.warn(text)
-    files.remove_tree(run.guild_dir / layout.RESOLVING)
+    discard(run)
 
 
 def _resolver(

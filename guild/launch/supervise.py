@@ -20,7 +20,7 @@ from guild.home import Home
 from guild.launch import environ as env_rules
 from guild.launch import machine, process, recipe
 from guild.launch.job import Console
-from guild.launch.resolving import install, resolve_rest
+from guild.launch.resolving import discard, install, resolve_rest
 from guild.launch.run_output import RunOutput
 from guild.launch.spec import QUEUE_GRACE, STOP_GRACE, Place, run_environ
 from guild.runs import attrs, departures, layout, lifecycle
@@ -82,9 +82,11 @@ def start(
     except Exception as e:  # whatever is wrong with a damaged run, it must not stay pending
         if not console.stopped():
             text = e.message if isinstance(e, DependencyError) else f"cannot be started: {e}"
+            discard(run)
             lifecycle.fail(store, run, text, 1)
             return Started(1, text)
     if console.stopped():
+        discard(run)
         code = STATUS_STOPPED if orders.stop else STATUS_INTERRUPTED
         lifecycle.fail(store, run, "stopped before it began", code)
         return Started(code)
@@ -267,11 +269,13 @@ def _seconds(name: str, default: float) -> float:
 
 def main(argv: list[str]) -> int:
     """`RUN_DIR TOKEN [GPUS [PIDFILE]]`; or `--wait` and on stdin `HOME NUL RUN_DIR NUL TOKEN NUL GPUS`; or
-    `--within RUN_DIR TOKEN`."""
+    `--within RUN_DIR TOKEN VOICE`."""
     if argv[:1] == ["--within"]:
         store = RunStore(Home(Path(os.environ["GUILD_HOME"])))
         return (
-            execute_within(store, Run(Path(argv[1])), argv[2], dict(os.environ), _say, process.Orders())
+            execute_within(
+                store, Run(Path(argv[1])), argv[2], dict(os.environ), _say, process.Orders(), argv[3]
+            )
             & 0xFF
         )
     if argv[:1] == ["--wait"]:
@@ -323,9 +327,11 @@ def execute_within(
     environ: Mapping[str, str],
     say: Callable[[str], None],
     orders: process.Orders,
+    voice: str,
 ) -> int:
     """Execute a run of a batch or a workflow, whose console it shares, in a process of its own; its exit
-    status, or EXIT_NOT_MINE. `orders`: with what has come for this process until now."""
+    status, or EXIT_NOT_MINE. `orders`: with what has come for this process until now; `voice`: what goes
+    before a line about what is done."""
     orders.install()
     try:
         with lifecycle.locked(store) as held:
@@ -337,7 +343,7 @@ def execute_within(
         echo=(1, 2),
         warn=lambda text: say(f"WARNING: {text}"),
         log=lambda text: say(f"INFO: [guild] {text}"),
-        say=lambda text: say(f"INFO: [guild] {text}"),
+        say=lambda text: say(f"{voice}{text}"),
     )
     started = start(store, run, lease, environ, options, orders)
     if started.failure:

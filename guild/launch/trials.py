@@ -108,6 +108,7 @@ class Runner:
     say: Callable[[str], None]
     orders: process.Orders = field(default_factory=process.Orders)
     may_fork: bool = True  # this process has a single thread
+    voice: str = "INFO: [guild] "  # before what a run says of itself
 
     @property
     def is_stopped(self) -> bool:
@@ -203,14 +204,24 @@ class Runner:
             return pid
         code = supervise.EXIT_NOT_MINE
         try:
-            code = supervise.execute_within(self.store, run, lease.token, self.environ, self.say, self.orders)
+            code = supervise.execute_within(
+                self.store, run, lease.token, self.environ, self.say, self.orders, self.voice
+            )
         finally:
             os._exit(code & 0xFF)
 
     def _spawn(self, run: Run, lease: Lease) -> int:
         import subprocess
 
-        argv = [sys.executable, "-m", "guild.launch.supervise", "--within", str(run.path), lease.token]
+        argv = [
+            sys.executable,
+            "-m",
+            "guild.launch.supervise",
+            "--within",
+            str(run.path),
+            lease.token,
+            self.voice,
+        ]
         return subprocess.Popen(argv, env=dict(self.environ)).pid
 
     def link(self, name: str, run_id: str) -> None:

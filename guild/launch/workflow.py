@@ -35,6 +35,7 @@ def run_steps(runner: Runner, opdef: OpDef, compile_step: Compile) -> int:
 
     Raises GuildError for a step that cannot be made.
     """
+    runner = replace(runner, voice="")  # a step speaks as a command of its own
     workflow = _Workflow(runner, opdef, compile_step, set(runner.linked()))
     for index, step in enumerate(opdef.steps):
         if runner.is_stopped:
@@ -79,7 +80,9 @@ class _Workflow:
             return pin(opdef.requires, values, {}, lambda: self._candidates(step), allow_unfinished=False)
 
         if part is not None:
-            return rejob(part, Changes(pin=fill, same_debugging=True), self.runner.place)
+            job = rejob(part, Changes(pin=fill, same_debugging=True), self.runner.place)
+            user = {name: job.spec.flags.get(name) for name in part.map_attr("user_flags")}
+            return replace(job, spec=replace(job.spec, user_flags=user))
         job = self.compile_step(step, self._values())
         spec = job.spec
         flags = Assignment(dict(fill(spec.opdef, spec.flags)), dict(spec.user_flags))
@@ -99,7 +102,8 @@ class _Workflow:
         params = self.runner.parent.map_attr("run_params")
         options = {name: params[name] for name in ("label", "tags") if params.get(name)}
         options.update(filled_options(step, self.runner.parent.map_attr("flags")))
-        return " ".join(w for w in (step.opspec, *option_words(options), format_flags(given)) if w)
+        opspec = str(job.spec.request.params.get("opspec") or step.opspec)
+        return " ".join(w for w in (opspec, *option_words(options), format_flags(given)) if w)
 
     def _skips(self, step: Step, job: Job) -> bool:
         """Whether a step is not needed: there is a run of the same operation with the same flags."""

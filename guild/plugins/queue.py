@@ -1,6 +1,7 @@
 """The built-in operation `queue`, as data."""
 
 from guild import __version__
+from guild.ops.found import PYTHON_PLUGINS
 from guild.ops.opdef import FLAG_ARGS, Choice, FlagDef, OpDef, SourceRules
 from guild.ops.opref import OpRef
 from guild.ops.resolve import Context
@@ -12,6 +13,7 @@ _FLAGS = (
         "gpus",
         description="GPUs to serve, as for --gpus. Runs that were staged with other GPUs are left alone.",
         type="string",
+        null_label="unspecified",
     ),
     FlagDef(
         "on-lost",
@@ -72,7 +74,7 @@ def provide() -> OpDef:
         flags_dest="args",
         description=DESCRIPTION,
         sourcecode=SourceRules(disabled=True),
-        plugins=("cpu", "disk", "memory", "perf"),
+        plugins=PYTHON_PLUGINS,
         output_scalars=[],
         pip_freeze=False,
     )

@@ -261,3 +261,37 @@ def test_a_supervisor_killed_while_it_downloads_leaves_a_run_that_the_next_queue
     assert (killed["status"], "ended without a word" in killed["reason"]) == ("error", True)
     web.go_on.set()
     assert "big.bin: xxx" in run(p).out
+
+
+def test_a_linked_path_is_called_as_it_was_typed(project: Make) -> None:
+    p = project(train("file: data.txt"))
+    assert "Resolving d\n" in run(p, "train --dep d").err
+    attr = Path(only(p)["run_dir"], ".guild/attrs/deps").read_text()
+    assert attr.startswith("d:\n  file:d:\n    paths:\n    - ../../../project/d\n")
+
+
+def test_what_is_no_longer_needed_of_a_run_that_could_not_start_is_gone(project: Make) -> None:
+    p = project(train("file: data.txt", "file: nix"))
+    assert p.guild("run train -y").code == 1
+    guild_dir = Path(only(p)["run_dir"], ".guild")
+    assert not (guild_dir / "resolving").exists()
+    assert not (guild_dir / "attrs/deps").exists()
+
+
+def test_a_trial_of_a_staged_batch_tells_where_its_files_came_from(project: Make) -> None:
+    p = project(train("file: data.txt", more="  flags: {x: 1}\n"))
+    said = run(p, "train x=[1,2] --stage")
+    assert said.err == ""  # as in Guild 0.9, of what its trials depend on nothing is said
+    batch = only(p)["id"]
+    run(p, f"--start {batch}")
+    paths = [Path(r["run_dir"], ".guild/attrs/deps").read_text() for r in p.runs()]
+    assert ["- ../../../project/data.txt" in text for text in paths] == [True, True]
+
+
+def test_a_run_that_is_missing_is_warned_of_at_once(project: Make) -> None:
+    p = project(train("{operation: prep, name: up}", "{operation: other, optional: yes}"))
+    said = run(p, "train --stage").err
+    assert said.count("WARNING") == 1
+    assert "WARNING: cannot find a suitable run for required resource 'up'" in said
+    deps = Path(only(p)["run_dir"], ".guild/attrs/deps").read_text()
+    assert deps == "operation:other: {}\nup: {}\n"

@@ -98,6 +98,31 @@ def test_steps_run_one_after_the_other_and_are_linked(world: World) -> None:
     ]
 
 
+def test_a_step_of_a_model_is_recorded_as_if_it_had_been_typed(project: Make) -> None:
+    p = project(
+        {
+            "job.py": "x = 1\nname = 'n'\n",
+            "d.txt": "d",
+            "guild.yml": "- model: m\n  operations:\n"
+            "    a: {main: job, flags-import: all, requires: {file: d.txt}}\n"
+            "    flow: {flags: {v: 2}, steps: [{run: 'a x=${v} name=\"a b\"'}]}\n",
+        }
+    )
+    done = p.guild("run m:flow --stage -y")
+    assert (done.code, done.err) == (0, "")
+    done = p.guild(f"run --start {p.runs()[0]['id']} -y")
+    assert done.err.splitlines() == [
+        "INFO: [guild] running a: m:a name='a b' x=2",
+        "Resolving file:d.txt",
+        "Skipping resolution of file:d.txt because it's already resolved",
+    ]
+    attrs = Path(p.runs()[0]["run_dir"], ".guild/attrs")
+    assert (attrs / "user_flags").read_text() == "name: a b\nx: 2\n"
+    params = (attrs / "run_params").read_text()
+    assert "\nopspec: m:a\n" in params
+    assert "\nflags:\n- name=a b\n- x=2\n" in params
+
+
 def test_steps_get_flags_of_the_workflow(world: World) -> None:
     flags = "  flags: {lr: 7, name: '1', b:y: over}\n"
     steps = (

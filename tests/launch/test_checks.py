@@ -41,7 +41,7 @@ def expect(run: Run, tmp_path: Path) -> Expect:
 
 def test_patterns_are_looked_for_in_the_output_line_by_line(expect: Expect) -> None:
     assert expect(output=r"^loss: [\d.]+ \(step 3\)$") == (
-        True, [rf"INFO: [guild] checking run {ID} output for '^loss: [\d.]+ \(step 3\)$'"]
+        True, [rf"INFO: [guild] checking run {ID} output for '^loss: [\\d.]+ \\(step 3\\)$'"]
     )  # fmt: skip
     passed, said = expect(output="accuracy")
     assert not passed

@@ -92,6 +92,8 @@ def test_a_command_after_unpacking_is_run_once(scene: Scene) -> None:
     assert scene.file("arch.zip", **options) == {"a": "1", "b": "1"}
     scene.name = "other"
     assert scene.file("arch.zip", **options) == {"a": "1", "b": "1"}
+    said = [text for text in scene.says if text.startswith("Post processing file:arch.zip resource in ")]
+    assert [text.endswith(": 'cat a >> b'") for text in said] == [True]
 
 
 def test_a_command_that_fails_is_an_error_and_begins_from_the_archive_again(scene: Scene) -> None:
@@ -191,7 +193,7 @@ def test_a_run_may_be_given_as_a_path(scene: Scene) -> None:
 def test_at_staging_runs_are_left_for_later(scene: Scene) -> None:
     deps = scene.dep(ResourceSource("operation", "prep")), scene.dep(ResourceSource("file", "d"), name="d")
     scene.put(*deps, staging=True)
-    assert set(scene.deps()) == {"d"}
+    assert {name: bool(sources) for name, sources in scene.deps().items()} == {"res": False, "d": True}
     assert "Skipping resolution of operation:prep because it's being staged" in scene.says
     scene.ended("a" * 32, {"o.txt": "out"})
     assert scene.put(*deps, flags={"operation:prep": "a" * 32})["o.txt"] == "out"

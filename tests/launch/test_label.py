@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guild.launch.label import default_label, render_label
+from guild.launch.label import default_label, render_label, unknown_filters
 
 FLAGS: dict[str, Any] = {
     "x": 1,
@@ -68,6 +68,10 @@ def test_the_default_label_names_all_flags_that_are_not_null() -> None:
 def test_tags_without_a_label_go_in_front_of_the_default_one() -> None:
     assert render_label(None, {"a": 1}, ("best", "v2")) == "best v2 a=1"
     assert render_label("mine", {"a": 1}, ("best",)) == "mine"
+
+
+def test_filters_that_are_none_are_named() -> None:
+    assert unknown_filters("${a|%.2f|default:x} ${b|basename | upper} ${c|unquote|low}") == ["upper", "low"]
 
 
 def test_a_flag_may_be_called_default_label() -> None:
