@@ -83,6 +83,7 @@ def describe(app: App, seen: Seen, options: InfoOptions) -> dict[str, Any]:
         **({"opref": _opref(run), "op": run.map_attr("op")} if options.private_attrs else {}),
         "tags": run.list_attr("tags"),
         "flags": run.map_attr("flags"),
+        **_proto_flags(seen),
         "scalars": _scalars(seen.scalars, options.all_scalars),
     }
 
@@ -108,6 +109,13 @@ def describe_core(seen: Seen) -> dict[str, Any]:
     }
 
 
+def _proto_flags(seen: Seen) -> dict[str, Any]:
+    """Of a batch, the flags of what it runs."""
+    if seen.proto is None:
+        return {}
+    return {"proto-flags": Run(seen.run.guild_dir / layout.PROTO).map_attr("flags")}
+
+
 def _opref(run: Run) -> str:
     return "" if run.opref is None else str(run.opref)
 
@@ -119,7 +127,7 @@ def _scalars(scalars: Sequence["ScalarSummary"], all_of_them: bool) -> dict[str,
     """
     if not all_of_them:
         shown = [s for s in scalars if not s.tag.startswith(SYSTEM)]
-        return dict(sorted((s.key, (s.last_val, s.last_step)) for s in shown))
+        return {s.key: (s.last_val, s.last_step) for s in sorted(shown, key=lambda s: (s.prefix, s.tag))}
     return {
         s.key: {
             "first": (s.first_val, s.first_step),
@@ -129,7 +137,7 @@ def _scalars(scalars: Sequence["ScalarSummary"], all_of_them: bool) -> dict[str,
             "avg": (s.avg_val, s.last_step),
             "total": (s.total, s.last_step),
         }
-        for s in sorted(scalars, key=lambda s: s.key)
+        for s in sorted(scalars, key=lambda s: (s.prefix, s.tag))
     }
 
 
@@ -188,13 +196,51 @@ def info_lines(name: str, value: Any) -> list[str]:
     if name == "scalars":
         body = [line for key, found in value.items() for line in _scalar_lines(key, found)]
     elif name in ("flags", "environment"):
-        body = [f"{key}: {_inline(value[key])}" for key in sorted(value, key=str)]
-    elif isinstance(value, dict | list):
+        body = [f"{key}: {_flag_text(value[key])}" for key in sorted(value, key=str)]
+    elif name == "dependencies":  # as YAML, in Guild 0.9 too
         body = yamlio.encode(plain(value)).decode("utf-8", "surrogateescape").splitlines() if value else []
+    elif isinstance(value, dict | list):
+        body = _block(plain(value))
     else:
-        text = value if isinstance(value, str) else _inline(value)
-        return [printable(f"{name}: {text}" if text else f"{name}:")]
+        return [printable(_entry(name, value))]
     return [printable(f"{name}:"), *(f"  {printable(line)}" for line in body)]
+
+
+def _block(value: dict[Any, Any] | list[Any]) -> list[str]:
+    """A map or list, one line for each value, those inside of it indented."""
+    if isinstance(value, dict):
+        parts = [(f"{key}:", value[key]) for key in sorted(value, key=str)]
+    else:
+        parts = [("-", each) for each in value]
+    lines: list[str] = []
+    for name, inside in parts:
+        if isinstance(inside, dict | list) and inside:
+            lines += [name, *(f"  {line}" for line in _block(inside))]
+        else:
+            lines.append(f"{name} {_text_of(inside)}")
+    return lines
+
+
+def _entry(name: str, value: Any) -> str:
+    """`name: value`; an empty text leaves `name: `, so that a script can split all lines alike."""
+    return f"{name}: {_text_of(value)}"
+
+
+def _flag_text(value: Any) -> str:
+    """As flags are shown elsewhere, but a text with blanks needs no quotes here."""
+    return value if isinstance(value, str) and _is_itself(value) else _inline(value)
+
+
+def _is_itself(text: str) -> bool:
+    """Whether a line of text, read as YAML, is that text."""
+    try:
+        return "\n" not in text and bool(yamlio.load(text.encode()) == text)
+    except ValueError:
+        return False
+
+
+def _text_of(value: Any) -> str:
+    return value if isinstance(value, str) else _inline(value)
 
 
 def _scalar_lines(key: str, found: Any) -> list[str]:

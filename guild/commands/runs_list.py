@@ -121,7 +121,7 @@ def _echo(app: App, seen: Sequence[Seen], options: ListOptions) -> None:
     for line, each in zip(table(_rows(app, seen, options.simplified)), seen, strict=True):
         click.echo(line)
         for more in _below(each, options):
-            click.echo(f"  {more}".rstrip())
+            click.echo(f"  {more}" if more else "")
 
 
 def _below(seen: Seen, options: ListOptions) -> Iterator[str]:
@@ -149,9 +149,16 @@ def _rows(app: App, seen: Sequence[Seen], simplified: bool) -> list[list[str]]:
 
 def describe(seen: Seen) -> dict[str, Any]:
     """A run for `--json`: Guild 0.9's keys, and `operation` and `reason`."""
+    described = _describe_alone(seen)
+    if seen.is_batch:
+        proto = _describe_alone(Seen(Run(seen.run.guild_dir / layout.PROTO)))
+        described["batch_proto"] = {**proto, "opref": proto["opref"] or ""}  # that of a queue is empty
+    return described
+
+
+def _describe_alone(seen: Seen) -> dict[str, Any]:
     run = seen.run
-    status = seen.status
-    described = {
+    return {
         "id": run.id,
         "run_dir": str(run.path),
         "opref": None if run.opref is None else str(run.opref),
@@ -162,11 +169,8 @@ def describe(seen: Seen) -> dict[str, Any]:
         "marked": run.attr("marked"),
         "label": run.attr("label"),
         "started": run.int_attr(layout.STARTED),
-        "status": status.value,
+        "status": seen.status.value,
         "stopped": run.int_attr(layout.STOPPED),
         "tags": run.attr("tags"),
         "reason": run.reason() or None,
     }
-    if seen.proto is not None:
-        described["batch_proto"] = {"opref": str(seen.proto)}
-    return described

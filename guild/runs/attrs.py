@@ -13,7 +13,7 @@ KNOWN = frozenset((
     "id", "initialized", "started", "stopped", "exit_status", "cmd", "flags", "user_flags", "label", "tags",
     "marked", "comments", "op", "run_params", "random_seed", "max_trials", "objective", "stage_trials",
     "deps", "env", "host", "user", "platform", "plugins", "sourcecode_digest", "vcs_commit", "pip_freeze",
-    "trials", "steps", "compare",
+    "trials", "compare",
 ))  # fmt: skip
 
 

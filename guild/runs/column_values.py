@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from guild.runs.scalars import ScalarSummary
 
 SYSTEM = "sys/"
-_ORIGINS = ("guildfile", "script", "import", "package")
+_ORIGINS = ("guildfile", "script", "import", "package", "builtin")
 
 
 @dataclass(frozen=True)

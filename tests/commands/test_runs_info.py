@@ -56,11 +56,11 @@ def test_all_about_a_run_line_by_line(guild: Guild, home: Path) -> None:
         f"run_dir: {run.path}",
         "command: python -m 'x y'",
         "exit_status: 0",
-        "pid:",
+        "pid: ",
         "own:",
         "  a:",
-        "  - 1",
-        "  - 2",
+        "    - 1",
+        "    - 2",
         "plainly: 3",
         "tags:",
         "  - t",
@@ -95,7 +95,7 @@ def test_more_is_shown_on_request(guild: Guild, home: Path) -> None:
     out = guild("runs info -e -d -m -c").out
     assert "environment:\n  A: " in out
     assert "dependencies:\n  data:\n    f:\n      uri: file:f\n" in out
-    assert "manifest:\n  dependencies:\n  - f\n  sourcecode:\n  - b.py\n  - a.py\n" in out
+    assert "manifest:\n  dependencies:\n    - f\n  sourcecode:\n    - b.py\n    - a.py\n" in out
     assert "body: well done" in out
     info = json.loads(guild("runs info -e -d -m -c --json").out)
     assert info["environment"] == {"A": "x y", "B": "2"}
@@ -138,7 +138,7 @@ def test_a_damaged_run_is_shown_as_far_as_it_goes(guild: Guild, home: Path) -> N
     damage(run, "control", b'"\\e[31m"\n')
     outcome = guild("runs info")
     assert outcome.code == 0
-    assert "operation: ?\nfrom:\n" in outcome.out
+    assert "operation: ?\nfrom: \n" in outcome.out
     assert "control: \\x1b[31m\n" in outcome.out
     json.loads(guild("runs info --json").out)
 

@@ -163,7 +163,8 @@ def test_a_batch_is_shown_with_the_operation_that_it_runs(guild: Guild, home: Pa
     (proto / layout.OPREF).write_text("script:/p '' '' train.py")
     assert "train.py+ (/p)" in guild("runs").out
     (found,) = json.loads(guild("runs --json").out)
-    assert found["batch_proto"] == {"opref": "script:/p '' '' train.py"}
+    assert found["batch_proto"]["opref"] == "script:/p '' '' train.py"
+    assert found["batch_proto"]["id"] == "proto"
 
 
 def test_an_unknown_option_or_command_is_a_usage_error(guild: Guild) -> None:
@@ -204,7 +205,8 @@ def test_more_of_each_run_is_shown_below_it(guild: Guild, home: Path) -> None:
     lines = guild("runs -v").out.splitlines()
     assert lines[0].startswith("[1:a]  train")
     assert lines[1:4] == ["  id: a", "  operation: train", "  from: /projects/p/guild.yml"]
-    assert {"  label: x\\x1b", f"  run_dir: {run.path}", "  command: python 'a b'", "  pid:"} <= {*lines[:15]}
+    shown = {"  label: x\\x1b", f"  run_dir: {run.path}", "  command: python 'a b'", "  pid: "}
+    assert shown <= {*lines[:15]}
     assert lines[15].startswith("[2:b]  ?")
     assert len(lines) == 30
     outcome = guild("runs -v -c")
