@@ -63,10 +63,10 @@ def found(tmp_path_factory: pytest.TempPathFactory, peer: Peer) -> Iterator[dict
 def test_a_staged_run_gives_the_same_whoever_has_staged_and_whoever_starts_it(
     found: dict[str, Results], way: str
 ) -> None:
-    assert _agreed(found[way]) == _agreed(found["ours"])
+    assert agreed(found[way]) == agreed(found["ours"])
 
 
-def _agreed(made: Results) -> Results:
+def agreed(made: Results) -> Results:
     """Without what is different on purpose."""
     assert meant("Flags for other runs (`operation:prepare`) in a filled config file")
     assert meant("Scalars of a batch")
