@@ -1,0 +1,149 @@
+"""What one of them is executing, as the other sees it, waits for it and stops it."""
+
+import fcntl
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tests.faults.processes import kill, processes_of
+from tests.helpers import Project, Running, wait_until
+from tests.interop.conftest import Both
+from tests.interop.gallery import checked, listed, run_dir, run_id
+from tests.journeys.test_queue import LEDGER, is_queue, ledger_of
+
+Make = Callable[[Mapping[str, str]], Both]
+WAIT = "import time\nprint('waiting', flush=True)\ntime.sleep(600)\n"
+FILES = {"wait.py": WAIT, "job.py": LEDGER, "ok.py": "print('ok')\n"}
+
+
+def statuses(project: Project) -> dict[str, str]:
+    return {
+        str(r["label"]): str(r["status"]) for r in listed(project.guild("runs --json")) if not is_queue(r)
+    }
+
+
+def begin(project: Project, label: str = "a") -> Running:
+    running = project.popen(f"run wait.py -y --label {label}")
+    running.expect("waiting")
+    lock = run_dir(project, label) / ".guild/LOCK"
+    wait_until(lambda: lock.exists() and lock.read_text().isdigit(), what="LOCK")
+    return running
+
+
+def test_what_is_running_is_running_for_both_and_either_stops_it(both: Make) -> None:
+    pair = both(FILES)
+    for maker, other in ((pair.ours, pair.theirs), (pair.theirs, pair.ours)):
+        running = begin(maker)
+        assert statuses(pair.ours) == statuses(pair.theirs) == {"a": "running"}
+        assert f"pid: {(run_dir(maker, 'a') / '.guild/LOCK').read_text()}\n" in other.guild("runs info").out
+        watching = other.popen("watch")
+        watching.expect("waiting")
+        checked(other, "stop -y")
+        running.wait()
+        assert "stopped with a status of 'terminated'" in "".join(watching.wait().out + watching.err)
+        assert statuses(pair.ours) == statuses(pair.theirs) == {"a": "terminated"}
+        checked(other, "runs rm -y -p")
+
+
+def test_a_run_of_theirs_in_progress_is_waited_for_and_not_started_again(both: Make, tmp_path: Path) -> None:
+    pair = both(FILES)
+    running = begin(pair.theirs)
+    refused = pair.ours.guild(f"run --start {run_id(pair.ours, 'a')} -y")
+    assert refused.code == 1
+    assert "running" in refused.err
+    checked(pair.ours, "run ok.py --stage -y --label b")
+    queue = pair.ours.popen("run queue run-once=yes poll-interval=1 -y")
+    queue.expect("(waiting for runs to finish: ")
+    assert statuses(pair.ours) == {"a": "running", "b": "staged"}
+    checked(pair.theirs, f"stop {run_id(pair.theirs, 'a')} -y")
+    running.wait()
+    assert queue.wait().code == 0
+    assert statuses(pair.theirs) == {"a": "terminated", "b": "completed"}
+
+
+def test_queues_are_stopped_by_the_other_and_leave_nothing_running(both: Make, tmp_path: Path) -> None:
+    pair = both(FILES)
+    for maker, other in ((pair.ours, pair.theirs), (pair.theirs, pair.ours)):
+        checked(maker, "run wait.py --stage -y --label job")
+        queue = maker.popen("run queue poll-interval=1 -y")
+        wait_until(lambda: statuses(pair.ours) == {"job": "running"}, what="the job to be running")
+        time.sleep(0.5)  # Guild 0.9 writes LOCK after the start
+        checked(other, "stop -y")
+        queue.wait()
+        wait_until(lambda: statuses(pair.ours) != {"job": "running"}, what="the end of the job")
+        assert not [each for each in processes_of(pair.home) if each.kind in ("job", "queue")]
+        checked(pair.ours, "runs rm -y -p")
+
+
+def test_each_waits_for_the_lock_that_the_other_holds(both: Make) -> None:
+    pair = both(FILES)
+    checked(pair.ours, "run ok.py --stage -y --label a")
+    with open(pair.home / "locks" / "run-status", "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        queues = [each.popen("run queue run-once=yes -y") for each in (pair.ours, pair.theirs)]
+        staging = pair.ours.popen("run ok.py --stage -y --label b")
+        queues[1].expect("Processing staged runs")
+        time.sleep(1)  # nothing may happen
+        assert statuses(pair.ours) == {"a": "staged"}
+    staging.wait()
+    for queue in queues:
+        queue.wait()
+    checked(pair.theirs, "run queue run-once=yes -y")
+    assert statuses(pair.theirs) == {"a": "completed", "b": "completed"}
+
+
+def test_a_lock_that_a_killed_guild_left_is_an_error_and_a_strangers_pid_never_a_running_run(
+    both: Make,
+) -> None:
+    pair = both(FILES)
+    running = begin(pair.theirs)
+    for found in processes_of(pair.home):
+        kill(found.pid)
+    running.wait()
+    guild_dir = run_dir(pair.ours, "a") / ".guild"
+    assert (guild_dir / "LOCK").exists()
+    wait_until(lambda: statuses(pair.theirs) == {"a": "error"}, what="the killed process to be reaped")
+    assert statuses(pair.ours) == {"a": "error"}
+    (guild_dir / "LOCK").write_text(str(os.getpid()))  # as if the pid had been given to this process since
+    os.utime(guild_dir / "LOCK", (1_000_000_000, 1_000_000_000))
+    assert statuses(pair.ours) == {"a": "error"}
+    assert pair.ours.guild("stop -y").code == 0
+    assert checked(pair.ours, "run --restart 1 --stage -y").code == 0
+
+
+def test_what_a_killed_queue_of_ours_had_claimed_is_run_by_either(both: Make, tmp_path: Path) -> None:
+    pair = both(FILES)
+    env = {"LEDGER": str(tmp_path / "ledger"), "GATE": str(tmp_path / "gate")}
+    assert pair.ours.guild("run job.py x=1 --stage -y --label a", env=env).code == 0
+    queue = pair.ours.popen("run queue -y")
+    wait_until(lambda: ledger_of(tmp_path / "ledger"), what="the job to begin")
+    for found in processes_of(pair.home):
+        if found.kind in ("queue", "queue's supervisor"):
+            os.kill(found.pid, signal.SIGKILL)
+    queue.wait()
+    assert statuses(pair.theirs) == {"a": "running"}  # its own supervisor goes on
+    (tmp_path / "gate").touch()
+    wait_until(lambda: statuses(pair.theirs) == {"a": "completed"}, what="the end of the job")
+    assert ledger_of(tmp_path / "ledger") == [("begin", "1"), ("end", "1")]
+
+
+def test_restaged_runs_come_last_for_their_queue_and_first_for_ours(both: Make) -> None:
+    pair = both(FILES)
+    for label in "abc":
+        stager = pair.theirs if label == "b" else pair.ours
+        checked(stager, f"run ok.py --stage -y --label {label}")
+    checked(pair.ours, f"run --restage {run_id(pair.ours, 'b')} -y --label b")
+    ids = {run_id(pair.ours, label): label for label in "abc"}
+
+    def order(project: Project) -> str:
+        outcome = checked(project, "run queue run-once=yes poll-interval=1 -y")
+        lines = [line for line in (outcome.out + outcome.err).splitlines() if "Starting staged run" in line]
+        return "".join(ids[line.split()[-1]] for line in lines)
+
+    assert order(pair.theirs) == "acb"
+    for label in "abc":
+        checked(pair.ours, f"run --restart {run_id(pair.ours, label)} --stage -y --label {label}")
+    checked(pair.ours, f"run --restage {run_id(pair.ours, 'c')} -y --label c")
+    assert order(pair.ours) == "cab"
