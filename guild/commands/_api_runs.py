@@ -40,7 +40,6 @@ def run_json(seen: Seen, home: Home) -> Json:
         "command": " ".join(shlex.quote(str(word)) for word in run.list_attr("cmd")),
         "otherAttrs": {name: run.attr(name) for name in names},
         "flags": seen.flags,
-        "scalars": [_scalar(seen, scalar) for scalar in seen.scalars],
         "env": run.map_attr("env"),
         "deps": _deps(files),
         "files": files,
@@ -48,6 +47,7 @@ def run_json(seen: Seen, home: Home) -> Json:
         "projectDir": run.opref.directory if run.opref is not None else None,
         "opRef": None if run.opref is None else opref_json(run.opref),
         "marked": seen.is_marked,
+        "scalars": [_scalar(seen, scalar) for scalar in seen.scalars],
     }
 
 
@@ -143,7 +143,7 @@ def op_json(opdef: OpDef, guildfile: str) -> Json:
         "fullname": opdef.name,
         "description": opdef.description.strip(),
         "guildfile": {"dir": opdef.project_dir, "src": guildfile},
-        "flags": {flag.name: _flag(flag) for flag in opdef.flags},
+        "flags": {flag.name: _flag(flag) for flag in sorted(opdef.flags, key=lambda f: f.name)},
     }
 
 
@@ -158,6 +158,6 @@ def _flag(flag: FlagDef) -> Mapping[str, Any]:
         "default": flag.default,
         "defaultAssign": f"{flag.name}={text}",
         "description": flag.description,
-        "choices": [{"value": c.value, "description": c.description, "alias": c.alias} for c in flag.choices],
+        "choices": [{"value": c.value, "alias": c.alias, "description": c.description} for c in flag.choices],
         "type": flag.type,
     }

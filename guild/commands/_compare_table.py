@@ -56,7 +56,7 @@ def make_table(
 
     Raises GuildError for a `min` or `max` that no run has.
     """
-    core = [] if wanted.strict or not wanted.core else [*CORE, *(EXTRA if wanted.extra else ())]
+    core = [*([] if wanted.strict or not wanted.core else CORE), *(EXTRA if wanted.extra else ())]
     headings = dict.fromkeys([RUN, *core])
     shown_as: dict[str, set[Column | None]] = {}  # None: a default column, or one of the core
     for name in headings:

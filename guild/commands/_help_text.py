@@ -106,11 +106,12 @@ def _operations(guildfile: Guildfile, model: Model, context: Context) -> list[st
     lines = []
     for name in sorted(model.operations):
         if not name.startswith("_"):
-            lines += ["", printable(name), *_indented(_operation(guildfile, model, name, context), 2)]
+            lines += ["", printable(name), *_indented(operation_lines(guildfile, model, name, context), 2)]
     return lines
 
 
-def _operation(guildfile: Guildfile, model: Model, name: str, context: Context) -> list[str]:
+def operation_lines(guildfile: Guildfile, model: Model, name: str, context: Context) -> list[str]:
+    """The description of an operation, its flags and its references."""
     try:
         opdef = with_imported(guildfile.read(model, name), context).opdef
     except GuildError as e:
@@ -126,8 +127,9 @@ def _operation(guildfile: Guildfile, model: Model, name: str, context: Context) 
 
 
 def flag_lines(flags: Sequence[FlagDef], indent: int = 0) -> list[str]:
-    """A line for each flag, and one below it for each choice where these have descriptions."""
-    rows = [row for flag in flags for row in ((flag.name, _flag_help(flag)), *_choice_rows(flag))]
+    """A line for each flag, by name, and one below it for each choice where these have descriptions."""
+    ordered = sorted(flags, key=lambda flag: flag.name)
+    rows = [row for flag in ordered for row in ((flag.name, _flag_help(flag)), *_choice_rows(flag))]
     return table(rows, indent)
 
 

@@ -103,8 +103,8 @@ def compare(app: App, /, specs: tuple[str, ...], pretty: bool, include_batch: bo
 @_format_option
 @click.pass_obj
 def ops(app: App, /, pretty: bool) -> None:
-    """Print the operations of this project, with their flags, by name. Those that cannot be run are named in
-    a warning."""
+    """Print the operations of this project, with their flags, by name within each model. Those that cannot be
+    run are named in a warning."""
     _echo(list(_operations(app)), pretty)
 
 
@@ -134,11 +134,12 @@ def _operations(app: App) -> Iterator[dict[str, Any]]:
 
     context = project_context(app)
     guildfile = load_project(context)
-    models = guildfile.models if guildfile is not None else ()
-    named = [(model.full_name(op), model, op) for model in models for op in model.operations]
-    for name, model, op in sorted(named, key=lambda each: each[0]):
-        assert guildfile is not None
+    if guildfile is None:
+        return
+    for model, op in [(each, op) for each in guildfile.models for op in sorted(each.operations)]:
         try:
             yield op_json(with_imported(guildfile.read(model, op), context).opdef, str(guildfile.path))
         except GuildError as e:
-            click.echo(printable(f"WARNING: '{name}' cannot be run: {brief(e.message)}"), err=True)
+            click.echo(
+                printable(f"WARNING: '{model.full_name(op)}' cannot be run: {brief(e.message)}"), err=True
+            )

@@ -123,7 +123,7 @@ def _opref(run: Run) -> str:
 def _scalars(scalars: Sequence["ScalarSummary"], all_of_them: bool) -> dict[str, Any]:
     """By shown name, (value, step): the last one, without those of the system; or of each kind.
 
-    Sums and averages have no step of their own; the last one stands for it, as in Guild 0.9.
+    Sums and averages have no step of their own; the last one stands for it.
     """
     if not all_of_them:
         shown = [s for s in scalars if not s.tag.startswith(SYSTEM)]

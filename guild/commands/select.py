@@ -15,7 +15,7 @@ from guild.commands._runs_options import (
     take_filters,
 )
 from guild.errors import GuildError
-from guild.runs.column_values import RunValues, attr_value, in_order
+from guild.runs.column_values import COMPUTED, RunValues, attr_value, in_order
 from guild.runs.columns import parse_column
 from guild.runs.seen import Seen
 
@@ -95,9 +95,18 @@ def _shown(seen: Seen, short: bool, attr: str | None, path: bool) -> str:
     return _attr_text(seen, attr) if attr else seen.run.short_id if short else seen.id
 
 
+def _fact(seen: Seen, name: str) -> Any:
+    """What `guild runs info` tells of every run, empty where this one has none; None for other names."""
+    from guild.commands.runs_info import describe_core
+
+    return "" if name in COMPUTED else describe_core(seen).get(name)
+
+
 def _attr_text(seen: Seen, name: str) -> str:
     """As YAML, a text as it is. Raises GuildError for an attribute that the run does not have."""
     value = seen.is_marked if name == "marked" else attr_value(seen, name)
+    if value is None:
+        value = _fact(seen, name)
     if value is None:
         raise GuildError(f"no such run attribute '{name}'", f"See 'guild runs info {seen.run.short_id}'.")
     if isinstance(value, bool):

@@ -11,9 +11,9 @@ from guild.runs import layout
 # Attributes that are told under names of their own (flags, times, command), or that tell little to people.
 KNOWN = frozenset((
     "id", "initialized", "started", "stopped", "exit_status", "cmd", "flags", "user_flags", "label", "tags",
-    "marked", "comments", "op", "run_params", "random_seed", "max_trials", "objective", "stage_trials",
-    "deps", "env", "host", "user", "platform", "plugins", "sourcecode_digest", "vcs_commit", "pip_freeze",
-    "trials", "compare",
+    "marked", "comments", "op", "run_params", "random_seed", "objective", "deps", "env", "host", "user",
+    "platform", "plugins", "sourcecode_digest", "vcs_commit", "pip_freeze", "compare", "opdef",
+    "resolved_deps",
 ))  # fmt: skip
 
 

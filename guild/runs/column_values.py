@@ -56,19 +56,24 @@ class RunValues:
 
     def default_columns(self, system: bool = False) -> list[tuple[str, Any]]:
         """(heading, value) of all flags, `step`, and the last value of all scalars, those of the system with
-        `system` only. A tag that several event files have comes first without, then with their prefixes."""
+        `system` only. A tag that several event files have comes first without, then with their prefixes,
+        unless these are of other runs (steps, trials), which have rows of their own."""
         found = sorted(self.seen.flags.items())
         scalars = [s for s in self.seen.scalars if system or not s.tag.startswith(SYSTEM)]
         first: dict[str, ScalarSummary] = {}
         others = []
         for scalar in scalars:
-            if first.setdefault(scalar.tag, scalar) is not scalar:
+            if first.setdefault(scalar.tag, scalar) is not scalar and not self._is_linked(scalar.prefix):
                 others.append((Column("scalar", scalar.tag, scalar.prefix).heading, scalar.last_val))
         tags = sorted(first)
         if tags:
             found.append(("step", first["loss" if "loss" in first else tags[0]].last_step))
         found += [(tag, first[tag].last_val) for tag in tags]
         return found + others
+
+    def _is_linked(self, prefix: str) -> bool:
+        """Whether a directory lies in another run: only links to runs are followed to event files."""
+        return (self.seen.run.path / prefix.partition("/")[0]).is_symlink()
 
 
 def scalar_value(scalar: "ScalarSummary", qualifier: str, step: bool) -> float | int:

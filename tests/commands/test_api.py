@@ -142,6 +142,16 @@ def test_operations_tell_their_flags(guild: Guild) -> None:
     assert guild("api help-op m:nope").code == 1
 
 
+def test_operations_and_flags_are_told_by_name_and_models_as_in_the_guildfile(guild: Guild) -> None:
+    Path("guild.yml").write_text(
+        "- model: n\n  operations: {t: {exec: x, flags: {b: 1, a: 2}}, s: {exec: x}}\n"
+        "- model: m\n  operations: {t: {exec: x}}\n"
+    )
+    ops = found(guild, "ops")
+    assert [op["fullname"] for op in ops] == ["n:s", "n:t", "m:t"]
+    assert list(ops[1]["flags"]) == ["a", "b"]
+
+
 def test_an_operation_that_is_wrong_is_named_and_the_others_are_told(guild: Guild) -> None:
     Path("guild.yml").write_text("good: {exec: x}\nbad: {exec: [1, {}], flags: 3}\n")
     outcome = guild("api ops")

@@ -210,6 +210,7 @@ def test_columns_are_added_or_stand_alone(guild: Guild) -> None:
         "bbbbbbbb,completed,2.123456789,9",
         "aaaaaaaa,completed,1,4",
     ]
+    assert headings(guild, "-cc =x -e") == headings(guild, "-c =x -e -p -r") == ["run", "sourcecode", "x"]
     assert headings(guild, "--cols =x -e -p") == [
         *("run", "operation", "started", "time", "status", "label", "sourcecode", "x")
     ]

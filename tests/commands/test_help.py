@@ -54,10 +54,10 @@ expected a text, got dict {{}}
 
           Flags:
             lr   Learning rate (default is 0.1)
+            n    (default is auto) choices: 1, two
             opt  (required)
                    sgd
                    adam  Adam
-            n    (default is auto) choices: 1, two
 
           References:
             - http://b

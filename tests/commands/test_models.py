@@ -23,6 +23,15 @@ def test_models_are_listed_with_the_first_line_of_their_description(guild: Guild
     assert guild("models 2").out == "net2  A net.\n"
 
 
+def test_more_of_each_model_is_shown_below_it(guild: Guild) -> None:
+    Path("guild.yml").write_text(GUILDFILE)
+    source = f"  source: {Path.cwd() / 'guild.yml'}"
+    assert guild("models -v").out.splitlines() == [
+        *("net1", source, "  operations:"),
+        *("net2  A net.", "", "  More.", source, "  operations: a, b"),
+    ]
+
+
 def test_models_are_told_as_json(guild: Guild) -> None:
     Path("guild.yml").write_text(GUILDFILE)
     assert json.loads(guild("models --json 2").out) == [

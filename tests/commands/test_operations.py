@@ -30,6 +30,12 @@ def test_a_filter_keeps_names_that_contain_it(guild: Guild) -> None:
     assert guild("operations none").out == ""
 
 
+def test_more_of_each_operation_is_shown_below_it(guild: Guild) -> None:
+    Path("guild.yml").write_text(GUILDFILE + "  flags: {b: 1, a: 2}\nbad: {exec: echo, tags: {}}\n")
+    shown = ["bad", "evaluate", "  Flags:", "    a  (default is 2)", "    b  (default is 1)"]
+    assert guild("operations -v").out.splitlines() == [*shown, "train     Train it.", "", "  At length."]
+
+
 def test_operations_of_named_models_show_the_model(guild: Guild) -> None:
     Path("guild.yml").write_text("- model: m\n  operations:\n    go: {exec: echo}\n    _no: {exec: echo}\n")
     assert guild("operations").out == "m:go\n"

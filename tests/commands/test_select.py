@@ -69,6 +69,13 @@ def test_attributes_and_paths_are_printed(guild: Guild, home: Path) -> None:
     assert guild("select 2: -a marked").out == "no\nyes\n"
     assert guild("select -a exit_status").out == "0\n"
     assert guild("select -a operation").out == "test\n"
+    assert guild("select -a run_dir").out == f"{home / 'runs' / C}\n"
+
+
+@pytest.mark.parametrize("name", ["label", "model", "stopped", "exit_status", "vcs_commit", "command", "pid"])
+def test_what_every_run_could_have_is_empty_where_it_has_none(guild: Guild, home: Path, name: str) -> None:
+    make_run(home, "e" * 32, started=99, status="staged")
+    assert (guild(["select", "-a", name]).code, guild(["select", "-a", name]).out) == (0, "\n")
 
 
 def test_damage_does_not_keep_the_others_from_being_selected(guild: Guild, home: Path) -> None:

@@ -1,4 +1,5 @@
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,16 @@ def test_by_default_a_run_shows_flags_a_step_and_scalars(values: RunValues) -> N
     flags = [("a b", True), ("x", None), ("y", [1])]
     assert values.default_columns() == [*flags, ("step", 3), ("loss", 2.0), ("sub loss", 9.0)]
     assert values.default_columns(system=True)[-2:] == [("sub loss", 9.0), ("sub sys/mem", 5.0)]
+
+
+def test_scalars_of_steps_and_trials_have_no_columns_of_their_own(tmp_path: Path) -> None:
+    step, flow = make_run(tmp_path, "step"), make_run(tmp_path, "flow")
+    for run, tags in ((step, "ab"), (flow, "b")):
+        with closing(EventWriter(run.guild_dir, "host", 1, time.time())) as writer:
+            for tag in tags:
+                writer.add_scalar(tag, 1.0 if run is flow else 2.0, 3)
+    (flow.path / "first").symlink_to(step.path)
+    assert RunValues(Seen(flow)).default_columns() == [("step", 3), ("a", 2.0), ("b", 1.0)]
 
 
 def test_the_step_is_that_of_the_loss_else_of_the_first_tag(tmp_path: Path) -> None:
