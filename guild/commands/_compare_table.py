@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from guild.errors import GuildError
-from guild.runs.column_values import RunValues, attr_value, in_order
+from guild.runs.column_values import Moment, RunValues, attr_value, in_order
 from guild.runs.columns import Column, parse_column
 from guild.runs.seen import Seen
 
@@ -124,6 +124,8 @@ def _finished(table: Table, wanted: Wanted) -> Table:
 
 
 def _changes(values: list[Any]) -> bool:
+    """Whether the column shows different things; times of the same second do not."""
+    values = [value.text if isinstance(value, Moment) else value for value in values]
     return any(type(v) is not type(values[0]) or v != values[0] for v in values)
 
 

@@ -267,6 +267,12 @@ def test_columns_without_a_difference_are_left_out_on_request(guild: Guild) -> N
     assert "operation" in headings(guild, "-u 1")
 
 
+def test_times_that_are_shown_alike_do_not_count_as_a_change(guild: Guild, home: Path) -> None:
+    for run_id, stopped in (("a" * 32, EPOCH + 5_000_000), ("b" * 32, EPOCH + 5_400_000)):
+        make_run(home, run_id, started=0, attrs={"stopped": stopped, "label": run_id[0]})
+    assert headings(guild, "-u") == ["run", "label"]
+
+
 @pytest.mark.usefixtures("three")
 def test_options_that_exclude_each_other_are_named(guild: Guild) -> None:
     for args, names in (
