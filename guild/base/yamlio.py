@@ -65,13 +65,14 @@ def load(data: bytes | str, pure: bool = False) -> Any:
         raise YAMLError("a tag that does not fit its value, or too deep a nesting") from None
 
 
-def encode(value: Any) -> bytes:
-    """Block style, keys sorted, one newline at the end, no `...`."""
+def encode(value: Any, ascii: bool = False) -> bytes:
+    """Block style, keys sorted, one newline at the end, no `...`. `ascii`: other characters as escapes, for
+    readers that decode by the locale."""
     if value is None or value is True or value is False:
         return {None: b"null\n", True: b"true\n", False: b"false\n"}[value]
     if type(value) is int:
         return b"%d\n" % value
-    text = _dump(value, flow=False)
+    text = _dump(value, flow=False, ascii=ascii)
     return text.encode("utf-8", "surrogateescape") + b"\n"
 
 
@@ -80,7 +81,7 @@ def encode_inline(value: Any) -> str:
     return _dump(value, flow=True)
 
 
-def _dump(value: Any, flow: bool, pure: bool = False) -> str:
+def _dump(value: Any, flow: bool, pure: bool = False, ascii: bool = False) -> str:
     import yaml
 
     try:
@@ -90,7 +91,7 @@ def _dump(value: Any, flow: bool, pure: bool = False) -> str:
             default_flow_style=flow,
             indent=2,
             sort_keys=True,
-            allow_unicode=True,
+            allow_unicode=not ascii,
             width=1 << 30 if flow else 80,
         )
     except UnicodeEncodeError:  # libyaml knows no surrogates, as undecodable bytes become

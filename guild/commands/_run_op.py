@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -66,7 +66,8 @@ def choose(app: App, options: RunOptions) -> Chosen:
     frozen = recipe.read(proto, find_place(app.environ, str(app.cwd))).opdef
     if frozen is None:
         raise GuildError(f"run {proto.id} does not say what operation it is of")
-    return Chosen(frozen, proto)
+    label = proto.map_attr("op").get("label-template", frozen.label)  # with what the user said of it
+    return Chosen(replace(frozen, label=label), proto)
 
 
 def todays_op(app: App, run: Run) -> OpDef:
@@ -118,7 +119,7 @@ def read_flags(app: App, options: RunOptions, chosen: Chosen, nested: Nested | N
     rows = _rows(app, paths, opdef, force)
     base: Values | None = chosen.proto.map_attr("flags") if chosen.proto is not None else None
     if len(rows) == 1:
-        base, rows = {**(base or {}), **rows[0]}, ()
+        user, rows = {**rows[0], **user}, ()
     values = settle(opdef.flags, user, base=base, force=force or bool(rows)).values
     if options.edit_flags:
         from guild.commands._edit import edit_flags

@@ -35,6 +35,7 @@ class Resolution:
 
     deps: dict[str, Any] = field(default_factory=dict)
     moves: list[Move] = field(default_factory=list)
+    final: Path = Path()  # where the run will lie
     before: frozenset[tuple[str, str]] = frozenset()  # resource and source: resolved by an earlier attempt
     done: list[tuple[str, ResourceSource]] = field(default_factory=list)
     links: set[str] = field(default_factory=set)  # targets that will be links
@@ -46,7 +47,8 @@ def resolve(r: Resolver, deps: Sequence[Dependency], reuse: Run | None = None) -
     What did not change since `reuse`, a run that this one is made from, is copied from there. Raises
     DependencyError.
     """
-    found = Resolution({k: dict(v) for k, v in r.run.map_attr("deps").items() if isinstance(v, dict)})
+    known = {k: dict(v) for k, v in r.run.map_attr("deps").items() if isinstance(v, dict)}
+    found = Resolution(known, final=r.final)
     found.before = frozenset((dep, name) for dep, names in found.deps.items() for name in names)
     for dep in deps:
         r.say(f"Resolving {dep.name}")
@@ -83,7 +85,7 @@ def _missing(r: Resolver, dep: Dependency, source: ResourceSource, error: Except
     why = error.message if isinstance(error, GuildError) else str(error)
     if isinstance(error, OSError) and error.strerror:
         why = f"{error.strerror}: {error.filename}"
-    why = f"{why} ({source.help})" if source.help and source.help not in why else why
+    why = f"{why}\n{source.help}" if source.help and source.help not in why else why
     if source.optional:
         r.say(f"Could not resolve {source.resolved_name} - skipping because dependency is optional")
         return
@@ -266,7 +268,7 @@ def install(run_dir: Path, found: Resolution) -> list[str]:
         if _put(move, run_dir):
             entries.append(move.entry)
         else:
-            warnings.append(f"{move.target} already exists, skipping")
+            warnings.append(f"{found.final / move.target} already exists, skipping copy")
     if entries:
         append_manifest(run.guild_dir / layout.MANIFEST, entries)
     attrs.write_attr(run.guild_dir, "deps", found.deps)

@@ -98,7 +98,9 @@ def _url(r: Resolver, dep: Dependency, source: ResourceSource, made: Path) -> li
 
     if told := _told(r, dep, source):
         return _contents(r, dep, source, told, source.uri, told.name)
-    path = download(source.target, r.cache, sha256=source.sha256, progress=r.progress, stopped=r.stopped)
+    path = download(
+        source.target, r.cache, sha256=source.sha256, progress=r.progress, stopped=r.stopped, say=r.say
+    )
     if not _unpacks(dep, source, path):
         _post_process(r, source, path.parent)
     return _contents(r, dep, source, path, source.uri, path.name)

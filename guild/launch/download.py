@@ -25,6 +25,7 @@ def download(
     sha256: str = "",
     progress: Progress = lambda what, done, total: None,
     stopped: Callable[[], bool] = lambda: False,
+    say: Callable[[str], None] = lambda text: None,
 ) -> Path:
     """The file that a URL names, in the cache. Of two processes that need it one waits for the other.
 
@@ -37,7 +38,9 @@ def download(
     os.makedirs(directory, exist_ok=True)
     target = directory / _name(url)
     with _alone(directory, url, stopped):
-        if not (target.is_file() and _is_expected(target, sha256)):
+        if target.is_file() and _is_expected(target, sha256):
+            say(f"Using cached file {target}")
+        else:
             _Transfer(url, directory / f"{target.name}.part").follow(progress, stopped)
             _finish(url, directory / f"{target.name}.part", target, sha256)
     return target
@@ -126,6 +129,7 @@ class _Transfer:
             raise GuildError(f"stopped while '{self._url}' was downloaded")
         if self._error is not None:
             raise self._error
+        progress(self._url, self._done, self._total)  # it may have come before the first look
 
     def _run(self) -> None:
         import http.client

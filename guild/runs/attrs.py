@@ -45,7 +45,7 @@ def attr_names(guild_dir: Path) -> list[str]:
 def write_attr(guild_dir: Path, name: str, value: Any, *, sync: bool = False) -> None:
     """Replace an attribute as a whole. Its temporary file lies outside `attrs`, where all are attributes."""
     path = guild_dir / layout.ATTRS / name
-    files.write_whole(path, yamlio.encode(value), temp_dir=guild_dir, sync=sync)
+    files.write_whole(path, yamlio.encode(value, ascii=True), temp_dir=guild_dir, sync=sync)
 
 
 def write_new_attrs(guild_dir: Path, attrs: Mapping[str, Any]) -> None:
@@ -54,7 +54,7 @@ def write_new_attrs(guild_dir: Path, attrs: Mapping[str, Any]) -> None:
     os.makedirs(directory, exist_ok=True)
     for name, value in attrs.items():
         with open(directory / name, "wb") as f:
-            f.write(yamlio.encode(value))
+            f.write(yamlio.encode(value, ascii=True))
 
 
 def delete_attr(guild_dir: Path, name: str) -> bool:

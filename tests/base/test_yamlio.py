@@ -163,6 +163,11 @@ def test_these_values_are_written_so(value: Any, written: str) -> None:
     assert encode(value).decode() == written
 
 
+def test_other_characters_than_ascii_can_be_written_as_escapes() -> None:
+    assert encode({"a": "ä…\n"}, ascii=True) == b'a: "\\xE4\\u2026\\n"\n'
+    assert decode(encode("ä\udcff", ascii=True)) == "ä\udcff"
+
+
 @given(st.text(st.characters(exclude_categories=()), max_size=8))
 @example("caf\udce9")
 @example("\udcff\n")

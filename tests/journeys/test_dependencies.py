@@ -207,7 +207,7 @@ def test_a_file_that_is_there_already_stays_with_a_warning(project: Make) -> Non
     p = project(train("file: data.txt", "{file: d/a.txt, rename: a data}", "{file: d/b.txt, rename: b data}"))
     done = run(p)
     assert done.out == "data.txt: data\n"
-    assert done.err.count("WARNING: data.txt already exists, skipping") == 2
+    assert done.err.count(f"WARNING: {only(p)['run_dir']}/data.txt already exists, skipping copy") == 2
 
 
 def test_an_interrupt_ends_a_download_and_the_run_at_once(project: Make, web: Web) -> None:
@@ -286,6 +286,11 @@ def test_a_trial_of_a_staged_batch_tells_where_its_files_came_from(project: Make
     run(p, f"--start {batch}")
     paths = [Path(r["run_dir"], ".guild/attrs/deps").read_text() for r in p.runs()]
     assert ["- ../../../project/data.txt" in text for text in paths] == [True, True]
+
+
+def test_what_helps_to_get_a_missing_file_is_said(project: Make) -> None:
+    p = project(train("{file: nix, help: Make it}"))
+    assert p.guild("run train -y").err.endswith("cannot find source file 'nix'\nMake it\n")
 
 
 def test_a_run_that_is_missing_is_warned_of_at_once(project: Make) -> None:

@@ -149,7 +149,7 @@ def test_no_target_is_outside_of_the_run_or_in_its_records(source: Any) -> None:
 def test_what_is_there_already_stays_with_a_warning(scene: Scene) -> None:
     scene.file("d/a1.csv", rename=(Rename("a1.csv", "data.txt"),))
     assert scene.file("data.txt") == {"data.txt": "1"}
-    assert scene.warns == ["data.txt already exists, skipping"]
+    assert scene.warns == [f"{scene.run.path}/data.txt already exists, skipping copy"]
     assert len(scene.manifest()) == 1
 
 
