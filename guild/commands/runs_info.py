@@ -195,10 +195,10 @@ def info_lines(name: str, value: Any) -> list[str]:
     """`name: value`; maps and lists below their name."""
     if name == "scalars":
         body = [line for key, found in value.items() for line in _scalar_lines(key, found)]
-    elif name in ("flags", "environment"):
-        body = [f"{key}: {_flag_text(value[key])}" for key in sorted(value, key=str)]
+    elif name in ("flags", "proto-flags", "environment", "op"):
+        body = [line for key in sorted(value, key=str) for line in _flag_lines(str(key), value[key])]
     elif name == "dependencies":  # as YAML, in Guild 0.9 too
-        body = yamlio.encode(plain(value)).decode("utf-8", "surrogateescape").splitlines() if value else []
+        body = _yaml_lines(value) if value else []
     elif isinstance(value, dict | list):
         body = _block(plain(value))
     else:
@@ -223,7 +223,20 @@ def _block(value: dict[Any, Any] | list[Any]) -> list[str]:
 
 def _entry(name: str, value: Any) -> str:
     """`name: value`; an empty text leaves `name: `, so that a script can split all lines alike."""
-    return f"{name}: {_text_of(value)}"
+    return f"{name}: {'' if value is None else _text_of(value)}"
+
+
+def _flag_lines(name: str, value: Any) -> list[str]:
+    """`name: value`; below it the items of a list, and a map as YAML, as Guild 0.9 shows them."""
+    if isinstance(value, dict):
+        return [f"{name}:", *(f"  {line}" for line in _yaml_lines(value))]
+    if isinstance(value, list):
+        return [f"{name}:", *(f"  - {_flag_text(each)}" for each in value)]
+    return [f"{name}: {_flag_text(value)}"]
+
+
+def _yaml_lines(value: Any) -> list[str]:
+    return yamlio.encode(plain(value)).decode("utf-8", "surrogateescape").splitlines()
 
 
 def _flag_text(value: Any) -> str:

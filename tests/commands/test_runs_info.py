@@ -200,3 +200,20 @@ def test_damaged_comments_are_shown_as_far_as_they_go(guild: Guild, home: Path) 
     assert [c["body"] for c in found] == ["bare", ""]
     damage(run, "comments")
     assert guild("runs info -c").out.endswith("comments:\n")
+
+
+def test_flags_that_are_lists_or_maps_are_shown_below_their_names(guild: Guild, home: Path) -> None:
+    flags = {
+        "list": [1, "a b", True, None, "1"],
+        "map": {"b": [1], "a": {}},
+        "none": {},
+        "text": "a b",
+        "n": "1",
+    }
+    make_run(home, "abc", attrs={"flags": flags, "own": None})
+    lines = guild("runs info").out.splitlines()
+    assert lines[lines.index("flags:") + 1 : lines.index("scalars:")] == [
+        *("  list:", "    - 1", "    - a b", "    - yes", "    - null", "    - '1'"),
+        *("  map:", "    a: {}", "    b:", "    - 1", "  n: '1'", "  none:", "    {}", "  text: a b"),
+    ]
+    assert "own: " in lines

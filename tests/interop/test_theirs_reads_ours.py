@@ -79,6 +79,12 @@ def test_all_scalars_the_environment_and_private_attributes_are_the_same(both: B
     assert [each for each in differing if not steps.match(each)] == []
 
 
+def test_the_flags_of_a_batch_and_its_trial_are_shown_alike(both: Both) -> None:
+    for run in (BATCH, BATCH - 1):
+        shown = same(both, f"runs info {run}").out
+        assert ("    - 4\n    - 5\n" in shown) is (run == BATCH)
+
+
 def test_the_operations_of_a_project_are_told_alike(both: Both) -> None:
     same(both, "operations -a", without_ends)
     theirs, ours = said(both, "api ops").json()
