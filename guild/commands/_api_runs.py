@@ -12,9 +12,9 @@ from guild.ops.opref import OpRef
 from guild.runs import layout
 from guild.runs.attrs import KNOWN, attr_names
 from guild.runs.generated import files_below
-from guild.runs.manifest import SOURCE, read_manifest
+from guild.runs.manifest import SOURCE
+from guild.runs.older import entries_of, source_dir
 from guild.runs.run import Run
-from guild.runs.run_files import source_dir
 from guild.runs.seen import Seen
 
 Json = dict[str, Any]
@@ -129,7 +129,7 @@ def _owner(path: str, home: Home) -> Run | None:
 
 def _source_files(run: Run) -> list[str]:
     try:
-        entries = read_manifest(run.guild_dir / layout.MANIFEST)
+        entries = entries_of(run)
     except OSError:
         return []
     return sorted(entry.path for entry in entries if entry.kind == SOURCE)

@@ -9,8 +9,9 @@ from pathlib import Path
 from guild.commands._files_tool import split_command
 from guild.config import UserConfig
 from guild.errors import GuildError
+from guild.runs.older import source_dir
 from guild.runs.run import Run
-from guild.runs.run_files import part_of, source_dir, source_files
+from guild.runs.run_files import part_of, source_files
 
 # Programs that are taken where they are installed, and there is a display; then those for a terminal.
 _ON_DISPLAY = (("meld",), ("xxdiff", "-r"), ("dirdiff",))

@@ -58,7 +58,8 @@ def command(
 def file_of(run: Run, path: str, sourcecode: bool = False) -> Path:
     """A file named relative to the run directory, or to its source code. Raises GuildError for one that
     lies outside."""
-    from guild.runs.run_files import inside, source_dir
+    from guild.runs.older import source_dir
+    from guild.runs.run_files import inside
 
     return run.path / inside(path, source_dir(run) if sourcecode else "")
 

@@ -67,7 +67,8 @@ def command(app: App, /, spec: str | None, **params: Any) -> None:
 def list_files(run: Run, options: LsOptions) -> list["Found"]:
     """What is asked for, in the order in which it is shown. Raises GuildError."""
     from guild.base.walk import natural_key, walk
-    from guild.runs.run_files import files_of_kinds, inside, select_below, source_dir
+    from guild.runs.older import source_dir
+    from guild.runs.run_files import files_of_kinds, inside, select_below
 
     pattern = inside(options.path)
     follow = options.follow_links

@@ -58,7 +58,8 @@ def place_of(run: Run, path: str, sourcecode: bool, output: bool) -> str:
     """What is to be opened; a run directory, or one of source code, ends with `/`. Raises GuildError."""
     if output:
         return str(run.guild_dir / layout.OUTPUT)
-    from guild.runs.run_files import inside, source_dir
+    from guild.runs.older import source_dir
+    from guild.runs.run_files import inside
 
     found = os.path.join(run.path, inside(path, source_dir(run) if sourcecode else ""))
     return found if path else os.path.join(found, "")

@@ -16,6 +16,7 @@ from guild.launch.resolving import resolve_ahead
 from guild.launch.sourcecode import copy_snapshot, copy_source, source_digest, vcs_commit
 from guild.launch.spec import RunSpec, op_attr, run_environ
 from guild.runs import attrs, layout, manifest, swap
+from guild.runs.older import entries_of
 from guild.runs.run import Run
 from guild.runs.store import RunStore
 
@@ -175,9 +176,7 @@ def add_source(made: Run, spec: RunSpec, source: Source, environ: Mapping[str, s
     path = made.guild_dir / layout.MANIFEST
     if isinstance(source, Snapshot):
         old = source.run
-        entries = [e for e in manifest.read_manifest(old.guild_dir / layout.MANIFEST) if e.kind == "s"]
-        copy_snapshot(old.path, made.path, entries)
-        manifest.write_manifest(path, entries)
+        manifest.write_manifest(path, copy_snapshot(old.path, made.path, entries_of(old)))
         kept = {n: old.attr(n) for n in SNAPSHOT_ATTRS if old.attr(n) is not None}
         attrs.write_new_attrs(made.guild_dir, {"sourcecode_digest": None, **kept})
         return
@@ -201,7 +200,7 @@ def write_env(
     opdef = spec.opdef
     base = env_rules.without_run(environ)
     own = dict(spec.own_env)
-    if opdef.is_python:
+    if opdef.is_python or own.get("PYTHONPATH") == opdef.sourcecode.dest:
         own["PYTHONPATH"] = env_rules.python_path(
             opdef.sourcecode.dest, machine.GUILD_PATH, base.get("PYTHONPATH", ""), machine.holds_guild
         )

@@ -22,7 +22,7 @@ from guild.launch.spec import Place, RunSpec
 from guild.launch.upstream import upstream_ids
 from guild.ops.flags import with_undefined
 from guild.ops.opdef import FlagDef, OpDef, SourceRules, Step
-from guild.runs import layout
+from guild.runs import layout, older
 from guild.runs.run import Run
 
 VERSION = 1
@@ -146,14 +146,11 @@ def _from_json(data: dict[str, Any]) -> Recipe:
 
 
 def _rebuilt(run: Run, place: Place) -> Recipe:
-    """From `attrs/op` and `attrs/flags`, as Guild 0.9 writes them. No flag types are known then."""
-    op, flags = run.map_attr("op"), run.map_attr("flags")
-    cmd = op.get("op-cmd")
-    if not isinstance(cmd, dict) or not cmd.get("cmd-args"):
-        raise GuildError(
-            f"run {run.id} cannot be started: its attribute 'op' does not say how",
-            f"See '{run.guild_dir / layout.ATTRS / 'op'}'.",
-        )
+    """From `attrs/op` and `attrs/flags`, as Guild 0.9 and earlier ones write them: without flag types."""
+    op, flags = older.op_of(run), run.map_attr("flags")
+    cmd = _map(op.get("op-cmd"))
+    if not cmd.get("cmd-args"):
+        raise _unknown(run)
     dest, params = str(_map(op.get("sourcecode")).get("dest") or "."), run.map_attr("run_params")
     env = {str(k): str(v) for k, v in _map(cmd.get("cmd-env")).items()}
     # Those that --force-flags let in are not described, and passed as any.
@@ -171,7 +168,7 @@ def _rebuilt(run: Run, place: Place) -> Recipe:
     return Recipe(
         argv=tuple(argv),
         own_env={**rendered, **flag_env(defs, flags)},
-        interpreter=variables["python_exe"] if template[0] == "${python_exe}" else "",
+        interpreter=variables["python_exe"] if template[0] == older.PYTHON else "",
         is_python=is_python,
         opspec=str(params.get("opspec") or (run.opref.display if run.opref else "")),
         dest=dest,
@@ -184,6 +181,13 @@ def _rebuilt(run: Run, place: Place) -> Recipe:
         force_deps=params.get("force_deps") is True,
         upstream=upstream_ids(from_attr(op.get("deps")), flags),
     )
+
+
+def _unknown(run: Run) -> GuildError:
+    text = f"run {run.id} cannot be started: its attribute 'op' does not say how"
+    if run.map_attr("opdef"):
+        return GuildError(text, "Guild before 0.7 did not record it. Run the operation anew in its project.")
+    return GuildError(text, f"See '{run.guild_dir / layout.ATTRS / 'op'}'.")
 
 
 def _bare_opdef(
@@ -199,7 +203,9 @@ def _bare_opdef(
     """The operation as far as the attributes tell it, for a restage with other flag values."""
     if run.opref is None:
         return None
-    baked = ("PYTHONPATH", "PROJECT_DIR", "GUILD_PLUGINS", "FLAGS_DEST", "CUDA_VISIBLE_DEVICES")
+    baked = {"PYTHONPATH", "PROJECT_DIR", "GUILD_PLUGINS", "FLAGS_DEST", "CUDA_VISIBLE_DEVICES"}
+    if not is_python and env.get("PYTHONPATH") == dest:
+        baked.remove("PYTHONPATH")
     return OpDef(
         opref=run.opref,
         opspec=run.opref.display,
@@ -237,7 +243,7 @@ def _steps(run: Run) -> tuple[Step, ...]:
 def _recorded_python(run: Run, template: list[str]) -> str:
     """The interpreter that the recorded command begins with, where the template begins with one."""
     cmd = run.list_attr("cmd")
-    return str(cmd[0]) if cmd and template[0] == "${python_exe}" else ""
+    return str(cmd[0]) if cmd and template[0] == older.PYTHON else ""
 
 
 def _map(value: Any) -> dict[Any, Any]:

@@ -5,12 +5,14 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from guild.base import files
 from guild.errors import GuildError
 from guild.ops import git
 from guild.runs.manifest import SOURCE, ManifestEntry
+from guild.runs.older import UNKNOWN
 
 _VCS_LIMIT = 10.0  # seconds, for two questions to git
 
@@ -63,18 +65,23 @@ def source_digest(run_dir: Path, entries: Sequence[ManifestEntry]) -> str | None
     return md5.hexdigest() if paths else None
 
 
-def copy_snapshot(old_run_dir: Path, new_run_dir: Path, entries: Iterable[ManifestEntry]) -> None:
-    """Copy the source code that a run has to another run's directory. Raises GuildError naming a file that
-    the run no longer has."""
+def copy_snapshot(
+    old_run_dir: Path, new_run_dir: Path, entries: Iterable[ManifestEntry]
+) -> list[ManifestEntry]:
+    """Copy the source code that a run has to another run's directory; the entries of it, with the digests of
+    what was copied where none was recorded. Raises GuildError naming a file that the run no longer has."""
     parents = _Parents(new_run_dir)
-    for path in sorted({e.path for e in entries if e.kind == SOURCE}):
+    copied = [e for e in entries if e.kind == SOURCE]
+    digests = {}
+    for path in sorted({e.path for e in copied}):
         source = old_run_dir / _below(".", path)
         if not source.is_file():
             raise GuildError(
                 f"run {old_run_dir.name} no longer has its source code file '{path}'",
                 "Use --force-sourcecode to take the source code from the project.",
             )
-        _copy(source, parents.ready(path), path)
+        digests[path] = _copy(source, parents.ready(path), path)
+    return [replace(e, digest=digests[e.path]) if e.digest == UNKNOWN else e for e in copied]
 
 
 def vcs_commit(directory: Path, environ: Mapping[str, str]) -> str | None:

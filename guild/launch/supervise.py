@@ -134,7 +134,7 @@ def job_environ(home: Path, run: Run, made: recipe.Recipe, starter: Mapping[str,
     base = starter if recorded is None else {**recorded, **made.more_env}
     own = dict(made.own_env)
     inherited = env_rules.without_run(base).get("PYTHONPATH", "")
-    if made.is_python:
+    if made.is_python or own.get("PYTHONPATH") == made.dest:
         own["PYTHONPATH"] = env_rules.python_path(
             made.dest, machine.GUILD_PATH, inherited, machine.holds_guild
         )

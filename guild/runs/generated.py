@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from guild.runs import layout
-from guild.runs.manifest import ManifestEntry, read_manifest
+from guild.runs.manifest import ManifestEntry
+from guild.runs.older import entries_of
 from guild.runs.run import Run
 
 
@@ -17,9 +18,9 @@ def listed_paths(entries: Iterable[ManifestEntry]) -> frozenset[str]:
 def generated_top(run: Run) -> list[str]:
     """Names of the generated files, directories and links at the top of a run directory, sorted.
 
-    Without a manifest all are. Raises OSError where the directory or its manifest cannot be read.
+    Raises OSError where the directory or its manifest cannot be read.
     """
-    listed = listed_paths(read_manifest(run.guild_dir / layout.MANIFEST))
+    listed = listed_paths(entries_of(run))
     # A directory that holds source code or a dependency is not generated, whatever else lies in it.
     holding = {path.partition("/")[0] for path in listed}
     with os.scandir(run.path) as found:

@@ -7,8 +7,8 @@ from pathlib import Path
 from guild.base.walk import Found, Pattern, relative, walk
 from guild.errors import GuildError
 from guild.runs import layout
-from guild.runs.generated import files_below
-from guild.runs.manifest import DEPENDENCY, SOURCE, ManifestEntry, read_manifest
+from guild.runs.manifest import DEPENDENCY, SOURCE, ManifestEntry
+from guild.runs.older import entries_of
 from guild.runs.run import Run
 
 
@@ -19,18 +19,6 @@ def inside(path: str, below: str = "") -> str:
     if normal is None:
         raise GuildError(f"'{path}' is not inside the run directory", "Give a path relative to it.")
     return "/".join(part for part in (below, normal) if part)
-
-
-def source_dir(run: Run) -> str:
-    """Where the source code of a run lies, relative to its directory; '' for the directory itself."""
-    op = run.map_attr("op")
-    sourcecode = op.get("sourcecode")
-    dest = sourcecode.get("dest") if isinstance(sourcecode, dict) else op.get("sourcecode-root")
-    if isinstance(dest, str):
-        return relative(dest) or ""
-    if not isinstance(sourcecode, dict) and os.path.isdir(run.guild_dir / layout.SOURCECODE):
-        return f"{layout.GUILD_DIR}/{layout.SOURCECODE}"
-    return ""
 
 
 def source_root(run: Run) -> Path | None:
@@ -51,28 +39,19 @@ def root_in_project(run: Run) -> str:
 def source_files(run: Run) -> dict[str, str]:
     """Path below the source root -> path below the run directory, of the source code that a run holds.
 
-    By its manifest; without one, all files of its source directory. Raises GuildError.
+    Raises GuildError where that cannot be read.
     """
-    if run.has(layout.MANIFEST):
-        found = {relative(e.source): e.path for e in manifest_of(run) if e.kind == SOURCE}
-        return {key: path for key, path in found.items() if key and _is_there(run, path)}
-    base = source_dir(run)
-    prefix = f"{base}/" if base else ""
-    try:
-        return {name: prefix + name for name in files_below(run.path / base)}
-    except FileNotFoundError:
-        return {}
-    except OSError as e:
-        raise _unreadable(run.path / base, e) from None
+    found = {relative(e.source): e.path for e in manifest_of(run) if e.kind == SOURCE}
+    return {key: path for key, path in found.items() if key and _is_there(run, path)}
 
 
 def manifest_of(run: Run) -> list[ManifestEntry]:
-    """As `read_manifest`. Raises GuildError for one that cannot be read."""
-    path = run.guild_dir / layout.MANIFEST
+    """As `entries_of`. Raises GuildError for what cannot be read."""
     try:
-        return read_manifest(path)
+        return entries_of(run)
     except OSError as e:
-        raise _unreadable(path, e) from None
+        path = run.guild_dir / layout.MANIFEST
+        raise GuildError(f"cannot read {path}: {e.strerror or e}") from None
 
 
 def files_of_kinds(run: Run, source: bool, dependencies: bool, generated: bool, follow: bool) -> set[Found]:
@@ -129,7 +108,3 @@ def select_below(files: Iterable[Found], pattern: str, below: str) -> list[Found
 def part_of(files: Mapping[str, str], path: str) -> dict[str, str]:
     """Of a map from paths, what is `path` or lies below it ('': all). Pure."""
     return {k: v for k, v in files.items() if not path or k == path or k.startswith(path + "/")}
-
-
-def _unreadable(path: Path, error: OSError) -> GuildError:
-    return GuildError(f"cannot read {path}: {error.strerror or error}")

@@ -190,6 +190,26 @@ def test_the_operation_is_rebuilt_as_far_as_it_is_known(run: Run) -> None:
     assert opdef.flag("x") is not None
 
 
+def test_it_is_rebuilt_from_what_guild_08_records(run: Run) -> None:
+    words = ["${python_exe}", "-m", "train"]
+    cmd = {"cmd-args": words, "cmd-env": {"PROJECT_DIR": "/project"}, "flags-dest": "args"}
+    attrs.write_attr(run.guild_dir, "op", {"op-cmd": cmd, "sourcecode-root": ".guild/sourcecode"})
+    made = recipe.read(run, PLACE)
+    assert made.argv == ("/venv/bin/python", "-m", "train")
+    assert (made.dest, made.own_env["PYTHONPATH"]) == (".guild/sourcecode", ".guild/sourcecode")
+    assert made.opdef is not None
+    assert made.opdef.sourcecode.dest == ".guild/sourcecode"  # what is made from it has the same places
+    assert made.opdef.env == {"PYTHONPATH": ".guild/sourcecode"}
+
+
+def test_a_run_from_before_guild_07_says_that_it_is_one(run: Run) -> None:
+    attrs.delete_attr(run.guild_dir, "op")
+    attrs.write_attr(run.guild_dir, "opdef", {"main": "train"})
+    with pytest.raises(GuildError, match="does not say how") as e:
+        recipe.read(run, PLACE)
+    assert "Run the operation anew" in e.value.hint
+
+
 @pytest.mark.parametrize(
     "op", [None, [], {}, {"op-cmd": None}, {"op-cmd": []}, {"op-cmd": {"cmd-args": []}}, "x"]
 )

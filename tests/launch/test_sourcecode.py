@@ -158,6 +158,13 @@ def test_a_snapshot_is_the_source_code_of_the_run_not_of_the_project(
     assert sorted(p.name for p in new.iterdir()) == ["b.py", "sub"]
 
 
+def test_what_was_recorded_without_a_digest_gets_one(tmp_path: Path, root: Path, run_dir: Path) -> None:
+    recorded = copy_source(root, ["sub/a.py", "b.py"], run_dir, "code")
+    (tmp_path / "new").mkdir()
+    unknown = [ManifestEntry("s", e.path, "-", e.source) for e in recorded]
+    assert copy_snapshot(run_dir, tmp_path / "new", unknown) == list(recorded)
+
+
 def test_a_file_that_a_run_no_longer_has_is_named(tmp_path: Path, root: Path, run_dir: Path) -> None:
     entries = copy_source(root, ["b.py"], run_dir, ".")
     (run_dir / "b.py").unlink()

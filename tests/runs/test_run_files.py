@@ -6,8 +6,9 @@ from guild.base.walk import Found
 from guild.errors import GuildError
 from guild.runs import layout
 from guild.runs.manifest import ManifestEntry, write_manifest
+from guild.runs.older import source_dir
 from guild.runs.run import Run
-from guild.runs.run_files import files_of_kinds, inside, part_of, source_dir, source_files, source_root
+from guild.runs.run_files import files_of_kinds, inside, part_of, source_files, source_root
 from tests.made_runs import damage, make_run
 
 SHA = "0" * 40
@@ -68,8 +69,10 @@ def test_a_manifest_that_names_files_elsewhere_leads_nowhere(run: Run, tmp_path:
 
 
 def test_without_a_manifest_the_source_is_what_its_directory_holds(tmp_path: Path) -> None:
-    new = with_files(make_run(tmp_path, "new", attrs={"op": {"sourcecode": {"dest": "."}}}), "t.py", "l/m.py")
-    assert source_files(new) == {"t.py": "t.py", "l/m.py": "l/m.py"}
+    new = with_files(make_run(tmp_path, "new", attrs={"op": {"sourcecode": {"dest": "code"}}}), "code/l/m.py")
+    assert source_files(new) == {"l/m.py": "code/l/m.py"}
+    mixed = with_files(make_run(tmp_path, "mixed", attrs={"op": {"sourcecode": {"dest": "."}}}), "t.py")
+    assert source_files(mixed) == {}  # who knows what of it was made by the operation
     old = with_files(make_run(tmp_path, "old", attrs={"op": {}}), ".guild/sourcecode/t.py", "made")
     assert (source_dir(old), source_files(old)) == (".guild/sourcecode", {"t.py": ".guild/sourcecode/t.py"})
     named = with_files(make_run(tmp_path, "named", attrs={"op": {"sourcecode-root": "src"}}), "src/t.py")
