@@ -16,6 +16,7 @@ from guild.launch.rejob import Changes, Values, refuse_batch, rejob
 from guild.launch.spec import RunSpec
 from guild.launch.upstream import Standing, standing, upstream_ids
 from guild.runs import layout, lifecycle
+from guild.runs.abandoned import is_abandoned
 from guild.runs.lease import Doing, Lease
 from guild.runs.lifecycle import Held
 from guild.runs.run import Run
@@ -28,7 +29,7 @@ def run_again(app: App, options: RunOptions) -> int:
     run = Run(run.path.resolve())
     verb = "restage" if options.restage else "start" if not options.stage else "stage"
     _mend(app, run)
-    _refuse_active(run, "restage" if options.restage else "restart")
+    _refuse_active(app, run, "restage" if options.restage else "stage" if options.stage else "restart")
     changes = _changes(app, options, run)
     job = rejob(run, changes, find_place(app.environ, str(app.cwd)))
     refuse_batch(job, changes)
@@ -99,8 +100,10 @@ def _mend(app: App, run: Run) -> None:
             lifecycle.recover(held, run)
 
 
-def _refuse_active(run: Run, verb: str) -> None:
+def _refuse_active(app: App, run: Run, verb: str) -> None:
     status = run.status()
+    if verb == "restart" and status is RunStatus.PENDING and is_abandoned(app.store, run):
+        return
     if status in (RunStatus.PENDING, RunStatus.RUNNING):
         raise GuildError(
             f"cannot {verb} run {run.id} because it's {status.value}",

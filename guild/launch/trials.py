@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from guild.base import files
-from guild.errors import GuildError
+from guild.errors import GuildError, RunChanged
 from guild.launch import environ as env_rules
 from guild.launch import process, recipe, supervise
 from guild.launch.batch import describe
@@ -170,12 +170,13 @@ class Runner:
         finally:
             swap.remove(store, place)
 
-    def execute_again(self, run: Run) -> int:
+    def execute_again(self, run: Run, shown: str) -> int:
         """Execute a run of ours that has ended once more, in place. Raises RunChanged if it has not."""
         with lifecycle.locked(self.store) as held:
             lifecycle.recover(held, run)
             lease = lifecycle.new_lease(self.store, run, Doing.PREPARING)
             lifecycle.restart(held, run, lease)
+        self.say(f"INFO: [guild] Running trial {run.id}: {shown}")
         return self._start(run, lease)
 
     def _start(self, run: Run, lease: Lease) -> int:
@@ -306,8 +307,11 @@ def _trial(runner: Runner, mould: Mould, values: Mapping[str, Any], index: int, 
         if status in (RunStatus.RUNNING, RunStatus.STAGED):
             runner.say(f"WARNING: Skipping trial {earlier.id}: {shown} because it is {status.value}")
             return 0
-        runner.say(f"INFO: [guild] Running trial {earlier.id}: {shown}")
-        run, code = earlier, runner.execute_again(earlier)
+        try:
+            run, code = earlier, runner.execute_again(earlier, shown)
+        except RunChanged as e:
+            runner.say(f"WARNING: Skipping trial {earlier.id}: {shown} because {e.message}")
+            return 0
     elif same := mould.is_met(runner.store, values, index):
         runner.say(f"INFO: [guild] {skipping(same)} ({shown})")
         return 0

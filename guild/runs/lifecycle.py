@@ -16,6 +16,7 @@ from guild.base import files
 from guild.base.processes import ProcessId, this_process
 from guild.errors import LockTimeout, RunChanged
 from guild.runs import attrs, layout, swap
+from guild.runs.abandoned import is_abandoned
 from guild.runs.lease import Doing, Lease
 from guild.runs.order import Order
 from guild.runs.run import Run, home_of
@@ -144,9 +145,9 @@ def claim(held: Held, run: Run, lease: Lease) -> None:
 
 
 def restart(held: Held, run: Run, lease: Lease) -> None:
-    """ended -> pending, ours, in place. Raises RunChanged if it is not ended."""
+    """ended, or pending and abandoned -> pending, ours, in place. Raises RunChanged if it is neither."""
     status = run.status()
-    if not status.is_ended:
+    if not status.is_ended and not (status is RunStatus.PENDING and is_abandoned(held.store, run)):
         raise RunChanged(f"run {run.id} is {status.value}")
     _write_lease(run, lease)
     files.write_whole(run.guild_dir / layout.PENDING, lease.token.encode(), temp_dir=run.guild_dir)

@@ -9,15 +9,13 @@ from guild.base.processes import is_alive
 from guild.launch import recipe
 from guild.launch.upstream import Standing, standing
 from guild.runs import journal, lifecycle
+from guild.runs.abandoned import is_abandoned
 from guild.runs.lifecycle import Held
 from guild.runs.resources import Gpus, parse_gpus
 from guild.runs.run import Run
 from guild.runs.status import RunStatus
 from guild.runs.store import RunStore
 from guild.scheduler.model import ActiveRun, Snapshot, StagedRun
-
-# A PENDING of Guild 0.9 says nothing of who wrote it; an older one is what an interrupted batch left.
-FOREIGN_PENDING_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -146,11 +144,8 @@ class Observer:
         )
 
     def _holds_up(self, run: Run) -> bool:
-        """Whether a pending run is in progress: leased by us, or a PENDING that is young."""
-        if run.claim_lease() is not None:
-            return True
-        since = run.pending_since()
-        if since is not None and 0 <= time.time() - since <= FOREIGN_PENDING_SECONDS:
+        """Whether a pending run is in progress: leased by us, or by Guild 0.9 and not abandoned."""
+        if not is_abandoned(self._store, run):
             return True
         self.notes.append(
             Note(run.id, f"Not waiting for run {run.id}: it is pending, and nobody has started it for long")

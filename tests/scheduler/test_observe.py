@@ -1,6 +1,7 @@
 """What the observer sees of a home, and what it reads again."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,10 @@ from typing import Any
 import pytest
 
 from guild.runs import attrs, lifecycle
+from guild.runs.abandoned import YOUNG_SECONDS
 from guild.runs.run import Run
 from guild.scheduler.model import Snapshot
-from guild.scheduler.observe import FOREIGN_PENDING_SECONDS, Observer, requested_gpus
+from guild.scheduler.observe import Observer, requested_gpus
 from tests.scheduler.fake_executor import QUEUE, HandMade
 
 
@@ -246,7 +248,7 @@ def test_a_live_holder_is_left_alone(home: HandMade, observer: Observer) -> None
 
 @pytest.mark.parametrize(
     ("age", "holds"),
-    [(1, True), (FOREIGN_PENDING_SECONDS - 10, True), (FOREIGN_PENDING_SECONDS + 10, False), (-3600, False)],
+    [(1, True), (YOUNG_SECONDS - 10, True), (YOUNG_SECONDS + 10, False), (-3600, False)],
 )
 def test_a_pending_of_guild_09_counts_while_it_is_young(
     home: HandMade, observer: Observer, age: float, holds: bool
@@ -451,3 +453,16 @@ def test_a_claim_that_is_recovered_keeps_being_restaged(abc: HandMade, observer:
     abc.claimed("c")
     abc.holder_dies("c")
     assert staged(look(abc, observer)) == ["c", "a", "b"]
+
+
+def test_a_trial_whose_batch_has_ended_since_is_not_waited_for(home: HandMade, observer: Observer) -> None:
+    home.by_guild_09("a", "PENDING", age=30)
+    home.by_guild_09("batch")
+    batch = home.run("batch")
+    os.symlink("../a", batch.path / "a")
+    attrs.write_attr(batch.guild_dir, "exit_status", 1)
+    attrs.write_attr(batch.guild_dir, "stopped", round((time.time() - 60) * 1e6))
+    assert in_progress(look(home, observer, full=True)) == ["a"], "it was made, or started, after that"
+    attrs.write_attr(batch.guild_dir, "stopped", round((time.time() - 10) * 1e6))
+    assert in_progress(look(home, observer, full=True)) == []
+    assert home.status("a") == "pending"

@@ -1,0 +1,39 @@
+"""What Guild 0.9 has left pending: its batches make all trials at once, and one that ends early leaves those
+whose turn had not come. Its PENDING does not say who wrote it."""
+
+import os
+import time
+
+from guild.runs import layout
+from guild.runs.run import Run
+from guild.runs.status import RunStatus
+from guild.runs.store import RunStore
+
+YOUNG_SECONDS = 60.0  # so old a PENDING of Guild 0.9 may still be that of a run which is about to start
+
+
+def is_abandoned(store: RunStore, run: Run) -> bool:
+    """Whether a pending run is one that nobody is about to start.
+
+    It is, if the batch that it is a trial of has ended, or was started again, since; else if it has been
+    pending for long.
+    """
+    since = run.pending_since()
+    if since is None or run.claim_lease() is not None:
+        return False
+    if not 0 <= time.time() - since <= YOUNG_SECONDS:
+        return True
+    return any(_came_after(batch, since) for batch in _batches_of(store, run))
+
+
+def _batches_of(store: RunStore, run: Run) -> list[Run]:
+    """The runs in whose directory this one is linked by its id."""
+    found = [store.home.runs / run_id for run_id in store.ids()]
+    return [Run(path) for path in found if os.path.islink(path / run.id)]
+
+
+def _came_after(batch: Run, since: float) -> bool:
+    """Whether a batch has ended, or begins anew, after this moment."""
+    name = layout.STOPPED if batch.status().is_ended else layout.STARTED
+    at = batch.int_attr(name) if batch.status() is not RunStatus.STAGED else None
+    return at is not None and at / 1e6 > since
