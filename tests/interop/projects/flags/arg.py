@@ -1,0 +1,15 @@
+import argparse
+
+p = argparse.ArgumentParser(description="An example")
+p.add_argument("--depth", type=int, default=2, help="How deep")
+p.add_argument("--rate", "-r", type=float, default=1e-3)
+p.add_argument("--loss", choices=["mse", "mae"], default="mse")
+p.add_argument("--fast", action="store_true", help="Be quick")
+p.add_argument("--no-cache", dest="cache", action="store_false")
+p.add_argument("--layers", nargs="+", type=int, default=[1, 2])
+p.add_argument("--name")
+p.add_argument("--needed", required=True)
+p.add_argument("-s", type=int)
+p.add_argument("pos", nargs="?")
+a = p.parse_args()
+print(sorted(vars(a).items()))
