@@ -7,7 +7,7 @@ from guild.app import App
 from guild.commands._run_op import Flags, project_source, resolve_op
 from guild.commands._run_options import RunOptions, warn
 from guild.errors import GuildError
-from guild.launch.batch import Space, is_search
+from guild.launch.batch import Space, is_search, searched
 from guild.launch.job import BatchPlan, Job
 from guild.launch.machine import find_place
 from guild.launch.rejob import make_plan
@@ -18,9 +18,16 @@ from guild.plugins import batch as batch_ops
 from guild.runs import layout
 
 
-def batch_job(app: App, options: RunOptions, inner: Job, flags: Flags) -> Job:
-    """The job of a batch with these flags, of which `inner` is the prototype. Raises GuildError."""
-    by = _optimizer(app, options, inner.spec.opdef, flags)
+def with_search_space(by: OpDef, opdef: OpDef, flags: Flags) -> Flags:
+    """What is shown and recorded of the batch: flags that nobody gave have all the values that `by` tries."""
+    if by.opref.op != batch_ops.RANDOM:
+        return flags
+    own = searched(opdef.flags, {*flags.user, *(flags.base or {})})
+    return replace(flags, values={**flags.values, **own})
+
+
+def batch_job(app: App, options: RunOptions, by: OpDef, inner: Job, flags: Flags) -> Job:
+    """The job of a batch with these flags, run by `by`; `inner` is the prototype. Raises GuildError."""
     seed = options.random_seed if options.random_seed is not None else random.randrange(2**32)
     limit = options.max_trials
     if limit is None and by.opref.op != batch_ops.GRID:
@@ -75,7 +82,7 @@ def _opt_flags(options: RunOptions, by: OpDef, opdef: OpDef) -> Assignment:
     return settle(by.flags, {**own, **user}, force=options.force_flags)
 
 
-def _optimizer(app: App, options: RunOptions, opdef: OpDef, flags: Flags) -> OpDef:
+def choose_optimizer(app: App, options: RunOptions, opdef: OpDef, flags: Flags) -> OpDef:
     """What runs the trials."""
     name = options.optimizer
     if options.optimize:

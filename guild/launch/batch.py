@@ -2,8 +2,8 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from guild.errors import GuildError
@@ -13,7 +13,7 @@ from guild.ops.opdef import FlagDef, FlagValue
 
 DEFAULT_MAX_TRIALS = 20  # of a search; a grid has no limit
 MAX_TRIALS = 100_000
-_FUNCTION = re.compile(r"([A-Za-z_]\w*)?\[([^\[\]]*)\]")
+_FUNCTION = re.compile(r"([A-Za-z_][\w-]*)?\[([^\[\]]*)\]")
 _SEQUENCES = "Use range[START:END:STEP], linspace[START:END:COUNT] or logspace[START:END:COUNT:BASE]."
 _TRIES = 100  # to find values that no earlier trial has
 
@@ -56,6 +56,24 @@ def is_search(values: Flags) -> bool:
     )
 
 
+def searched(flags: Sequence[FlagDef], given: Collection[str]) -> dict[str, FlagValue]:
+    """What a search tries of those flags that are not `given`: any choice, any value from `min` to `max`."""
+    found = {flag.name: _own_space(flag) for flag in flags if flag.name not in given}
+    return {name: values for name, values in found.items() if values is not None}
+
+
+def _own_space(flag: FlagDef) -> FlagValue:
+    if flag.choices:
+        return [choice.value for choice in flag.choices]
+    if flag.min is None or flag.max is None or flag.min >= flag.max:
+        return None
+    log = flag.distribution == "log-uniform" and flag.min > 0
+    numbers = [flag.min, flag.max]
+    if isinstance(flag.default, int | float) and not isinstance(flag.default, bool):
+        numbers.append(flag.default)
+    return f"{'loguniform' if log else 'uniform'}[{':'.join(map(format_value, numbers))}]"
+
+
 def grid(space: Space, max_trials: int | None, random: Random) -> list[dict[str, FlagValue]]:
     """All combinations of the lists, rows outermost, the last flag by name changing fastest. Of more than
     `max_trials` a random choice, in the original order. Raises GuildError for more than 100,000."""
@@ -91,7 +109,10 @@ def _nth(rows: Sequence[Flags], sizes: Sequence[int], index: int) -> dict[str, F
 
 def search(space: Space, max_trials: int, random: Random) -> list[dict[str, FlagValue]]:
     """Random trials: a value of each search range and each list, of a row by chance; none twice, so fewer
-    where there are not so many. Raises GuildError for a search range that makes no sense."""
+    where there are not so many. The first one has the initial values that search ranges name. Raises
+    GuildError for a search range that makes no sense."""
+    own = searched(space.flags, {*space.user, *(space.base or {})})
+    space = replace(space, rows=tuple({**own, **row} for row in space.rows))
     rows = space.row_values()
     flags = {flag.name: flag for flag in space.flags}
     found: dict[str, dict[str, FlagValue]] = {}
@@ -99,6 +120,8 @@ def search(space: Space, max_trials: int, random: Random) -> list[dict[str, Flag
         for _ in range(_TRIES):
             values = rows[random.randrange(len(rows))] if len(rows) > 1 else rows[0]
             drawn = {name: _draw(name, value, flags.get(name), random) for name, value in values.items()}
+            if not found:
+                drawn.update(_initial(values))
             key = repr(sorted(drawn.items()))
             if key not in found:
                 found[key] = _settled(space, drawn)
@@ -120,12 +143,18 @@ def _settled(space: Space, values: Flags) -> dict[str, FlagValue]:
     return settle(space.flags, user, base=kept, force=space.force).values
 
 
+def _initial(values: Flags) -> dict[str, FlagValue]:
+    """The third number of each search range that has one."""
+    ranges = {name: _bounds(name, str(value)) for name, value in values.items() if is_function(value)}
+    return {name: initial for name, (_low, _high, _log, initial) in ranges.items() if initial is not None}
+
+
 def _draw(name: str, value: FlagValue, flag: FlagDef | None, random: Random) -> FlagValue:
     if isinstance(value, list) and value:
         return _draw(name, value[random.randrange(len(value))], flag, random)
     if not is_function(value):
         return value
-    low, high, log = _bounds(name, str(value))
+    low, high, log, _first = _bounds(name, str(value))
     if _is_whole(low, high, log, flag):
         first, last = math.ceil(low), math.floor(high)
         if last < first:
@@ -151,11 +180,11 @@ def _is_whole(low: Any, high: Any, log: bool, flag: FlagDef | None) -> bool:
     return isinstance(low, int) and isinstance(high, int) and not log
 
 
-def _bounds(name: str, text: str) -> tuple[Any, Any, bool]:
-    """(low, high, whether logarithmic) of `uniform[a:b]`, `loguniform[a:b]` and `[a:b]`, each perhaps with
-    an initial value, which a random search has no use for."""
+def _bounds(name: str, text: str) -> tuple[Any, Any, bool, Any]:
+    """(low, high, whether logarithmic, initial value) of `uniform[a:b]`, `loguniform[a:b]` and `[a:b]`, each
+    perhaps with an initial value. `log-uniform` is what Guild 0.9 writes for flags with that distribution."""
     match = _FUNCTION.fullmatch(text.strip())
-    function = (match[1] or "uniform") if match else ""
+    function = (match[1] or "uniform").replace("-", "") if match else ""
     numbers = [decode(arg) for arg in match[2].split(":")] if match else []
     good = all(isinstance(n, int | float) and not isinstance(n, bool) and math.isfinite(n) for n in numbers)
     if function in ("range", "linspace", "logspace"):
@@ -173,7 +202,8 @@ def _bounds(name: str, text: str) -> tuple[Any, Any, bool]:
             else "its ends are swapped"
         )
         raise GuildError(f"{name}={text}: {why}")
-    return low, high, function == "loguniform"
+    initial = numbers[2] if len(numbers) == 3 else None
+    return low, high, function == "loguniform", initial
 
 
 def describe(values: Flags) -> str:

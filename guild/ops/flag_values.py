@@ -23,7 +23,7 @@ _INT = re.compile(r"[-+]?[0-9]+")
 _NUMBER_ARG = r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?"
 _FUNCTION = re.compile(
     rf"(?:[A-Za-z_]\w*)?\[\s*{_NUMBER_ARG}\s*(?::\s*{_NUMBER_ARG}\s*){{1,3}}\]"
-    r"|(?:uniform|loguniform|range|linspace|logspace)\[[^\[\]]*\]"
+    r"|(?:uniform|log-?uniform|range|linspace|logspace)\[[^\[\]]*\]"
 )
 _REPEAT = re.compile(r"(.*\])\s*\*\s*([0-9]{1,9})", re.DOTALL)
 _SEQUENCE = re.compile(r"(range|linspace|logspace)\[([^\[\]]*)\]")

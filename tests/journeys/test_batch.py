@@ -73,6 +73,16 @@ def test_the_prompt_says_how_many_trials_and_no_means_no(project: Make, ledger: 
     assert p.runs() == []
 
 
+def test_a_random_search_needs_no_values_where_the_definitions_say_what_may_be_tried(project: Make) -> None:
+    flags = "x: {default: 1.5, min: 1, max: 9}\n    y: {default: a, choices: [a, b]}"
+    p = project({"train.py": TRAIN, "guild.yml": f"train:\n  main: train\n  flags:\n    {flags}\n"})
+    asked = p.guild("run train -o random -m 3", input="n\n")
+    assert "train with random search (3 trials)\n  x: uniform[1:9:1.5]\n  y: [a, b]\n" in asked.err
+    assert p.guild("run train -o random -m 3 --stage-trials -y").code == 0
+    tried = [line.split(",")[1] for line in p.guild("compare --csv - -cc =x").out.splitlines()[1:]]
+    assert (len(set(tried)), tried[-1]) == (3, "1.5")
+
+
 def test_a_kept_batch_is_listed_with_its_trials_linked_and_hidden_from_compare(
     project: Make, ledger: Ledger
 ) -> None:

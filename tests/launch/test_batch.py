@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guild.errors import GuildError
-from guild.launch.batch import MAX_TRIALS, Space, describe, grid, is_search, search
+from guild.launch.batch import MAX_TRIALS, Space, describe, grid, is_search, search, searched
 from guild.ops.opdef import Choice, FlagDef
 
 LISTS = st.dictionaries(
@@ -128,6 +128,58 @@ def test_a_search_takes_of_a_list_any_value_and_no_trial_twice() -> None:
         (2, "x", 3),
         (2, "y", 3),
     ]
+
+
+DEFINED = (
+    FlagDef("lr", default=0.1, min=0.001, max=1),
+    FlagDef("size", default=3, min=1, max=10),
+    FlagDef("loss", default="a", choices=(Choice("a"), Choice("b"))),
+    FlagDef("low", default=5, min=1),
+    FlagDef("decay", min=1e-6, max=1, distribution="log-uniform"),
+)
+
+
+def test_a_search_tries_what_the_definitions_of_flags_allow_unless_a_value_is_given() -> None:
+    found = search(Space(DEFINED, {"size": 4}, ({"loss": "b"},)), 40, Random(2))
+    assert {(t["size"], t["loss"], t["low"]) for t in found} == {(4, "b", 5)}
+    assert all(0.001 <= t["lr"] <= 1 for t in found)
+    assert len({t["lr"] for t in found}) == 40
+    assert sum(t["decay"] < 0.001 for t in found) > 10
+    free = search(Space(DEFINED, {"lr": 1, "decay": 1}), 40, Random(2))
+    assert {t["loss"] for t in free} == {"a", "b"}
+    assert {t["size"] for t in free} == set(range(1, 11))
+    earlier = search(
+        Space(DEFINED, {"lr": "uniform[0.5:1]"}, base={"decay": 1, "size": 7, "loss": "b"}), 5, Random(2)
+    )
+    assert {(t["decay"], t["size"], t["loss"]) for t in earlier} == {(1, 7, "b")}
+
+
+def test_a_grid_leaves_flags_that_are_not_given_at_their_defaults() -> None:
+    found = grid(Space(DEFINED, {"low": [1, 2]}), None, Random(2))
+    assert [(t["lr"], t["size"], t["loss"], t["low"]) for t in found] == [(0.1, 3, "a", 1), (0.1, 3, "a", 2)]
+
+
+def test_the_space_of_a_flag_is_written_as_it_would_be_typed() -> None:
+    assert searched(DEFINED, {"loss"}) == {
+        "lr": "uniform[0.001:1:0.1]",
+        "size": "uniform[1:10:3]",
+        "decay": "loguniform[1.0e-06:1]",
+    }
+    assert searched((FlagDef("x", min=1, max=1),), ()) == {}
+
+
+def test_the_first_trial_of_a_search_has_the_initial_values() -> None:
+    found = search(space({"x": "uniform[0:9:7]", "y": "[0.0:1.0:0.25]", "z": "uniform[0:9]"}), 9, Random(4))
+    assert (found[0]["x"], found[0]["y"]) == (7, 0.25)
+    assert len({t["y"] for t in found}) == 9
+
+
+def test_the_name_that_guild_0_9_gives_a_logarithmic_search_is_known() -> None:
+    user = "log-uniform[0.001:1:0.1]"
+    assert is_search({"x": user})
+    assert search(space({"x": user}), 9, Random(3)) == search(
+        space({"x": user.replace("-", "")}), 9, Random(3)
+    )
 
 
 def test_the_same_seed_makes_the_same_search_and_another_seed_another_one() -> None:
