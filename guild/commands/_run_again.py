@@ -4,17 +4,19 @@ from dataclasses import replace
 
 from guild.app import App
 from guild.commands._run_execute import execute
-from guild.commands._run_op import project_source, split_files, todays_op
+from guild.commands._run_op import project_source, split_files, todays_flags, todays_op
 from guild.commands._run_options import RunOptions, confirm, console, say
 from guild.commands._run_preview import note, preview
 from guild.errors import GuildError, RunChanged
 from guild.launch import again, recipe
+from guild.launch.flag_types import with_types
 from guild.launch.job import Console, Job, part_of, step_part
 from guild.launch.machine import find_place
 from guild.launch.prepare import add_source
 from guild.launch.rejob import Changes, Values, refuse_batch, rejob
 from guild.launch.spec import RunSpec
 from guild.launch.upstream import Standing, standing, upstream_ids
+from guild.ops.opdef import FlagDef
 from guild.runs import layout, lifecycle
 from guild.runs.abandoned import is_abandoned
 from guild.runs.lease import Doing, Lease
@@ -62,9 +64,11 @@ def _changes(app: App, options: RunOptions, run: Run) -> Changes:
         opdef = todays_op(app, part_of(run, layout.PROTO) or run)
         source = project_source(app, opdef)
     typed, paths = split_files(options.flags)
+    known = todays_flags(app, part_of(run, layout.PROTO) or run) if options.flags else ()
     return Changes(
         flags=typed,
-        rows=_rows(app, run, paths, options.force_flags),
+        known=known,
+        rows=_rows(app, run, paths, known, options.force_flags),
         max_trials=options.max_trials,
         fail_on_trial_error=options.fail_on_trial_error,
         batch_label=options.batch_label,
@@ -82,7 +86,9 @@ def _changes(app: App, options: RunOptions, run: Run) -> Changes:
     )
 
 
-def _rows(app: App, run: Run, paths: list[str], force: bool) -> tuple[Values, ...] | None:
+def _rows(
+    app: App, run: Run, paths: list[str], known: tuple[FlagDef, ...], force: bool
+) -> tuple[Values, ...] | None:
     """The rows of batch files, for a batch."""
     proto = part_of(run, layout.PROTO)
     if not paths or proto is None:
@@ -90,7 +96,8 @@ def _rows(app: App, run: Run, paths: list[str], force: bool) -> tuple[Values, ..
     from guild.launch.batch_file import read_batch_files
 
     opdef = recipe.read(proto, find_place(app.environ, str(app.cwd))).opdef
-    return tuple(read_batch_files(paths, app.cwd, opdef.flags if opdef is not None else (), force))
+    flags = with_types(opdef.flags, known) if opdef is not None else ()
+    return tuple(read_batch_files(paths, app.cwd, flags, force))
 
 
 def _mend(app: App, run: Run) -> None:

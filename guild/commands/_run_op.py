@@ -11,11 +11,12 @@ from guild.app import App
 from guild.commands._run_options import RunOptions, warn
 from guild.errors import GuildError
 from guild.launch import recipe
+from guild.launch.flag_types import with_types
 from guild.launch.job import ProjectSource, Source, part_of
 from guild.launch.machine import find_place
 from guild.launch.upstream import operation_sources, pin
 from guild.ops.flags import is_batch, read_given, read_row, read_typed, settle
-from guild.ops.opdef import FlagValue, OpDef
+from guild.ops.opdef import FlagDef, FlagValue, OpDef
 from guild.ops.resolve import Context, resolve
 from guild.ops.select import select_source
 from guild.plugin import providers
@@ -67,7 +68,8 @@ def choose(app: App, options: RunOptions) -> Chosen:
     if frozen is None:
         raise GuildError(f"run {proto.id} does not say what operation it is of")
     label = proto.map_attr("op").get("label-template", frozen.label)  # with what the user said of it
-    return Chosen(replace(frozen, label=label), proto)
+    known = todays_flags(app, proto) if options.flags or options.edit_flags else ()
+    return Chosen(replace(frozen, label=label, flags=with_types(frozen.flags, known)), proto)
 
 
 def todays_op(app: App, run: Run) -> OpDef:
@@ -81,6 +83,17 @@ def todays_op(app: App, run: Run) -> OpDef:
         )
     spec = opref.op if opref.type == "script" else f"{opref.model}:{opref.op}" if opref.model else opref.op
     return resolve_op(there(app, directory), spec)
+
+
+def todays_flags(app: App, run: Run) -> tuple[FlagDef, ...]:
+    """The flags of a run's operation, for one that does not tell itself what they take; none where the
+    project does not tell it either."""
+    if recipe.tells_flags(run):
+        return ()
+    try:
+        return todays_op(app, run).flags
+    except (GuildError, OSError):
+        return ()
 
 
 def there(app: App, directory: Path) -> App:

@@ -19,6 +19,7 @@ from guild.launch.dependency_attr import from_attr
 from guild.launch.frozen_opdef import read_opdef, read_plan
 from guild.launch.job import BatchPlan
 from guild.launch.spec import Place, RunSpec
+from guild.launch.switches import with_switches
 from guild.launch.upstream import upstream_ids
 from guild.ops.flags import with_undefined
 from guild.ops.opdef import FlagDef, OpDef, SourceRules, Step
@@ -88,13 +89,23 @@ def read(run: Run, place: Place) -> Recipe:
 
     Raises GuildError where the attributes do not tell how to start the run.
     """
+    return _recorded(run) or _rebuilt(run, place)
+
+
+def tells_flags(run: Run) -> bool:
+    """Whether the recipe says what the flags take. Not where Guild 0.9 has made the run, or restarted it."""
+    return _recorded(run) is not None
+
+
+def _recorded(run: Run) -> Recipe | None:
+    """The recipe as it was written, if it belongs to what the attributes say now."""
     try:
         data = jsonio.load(files.read_regular(run.guild_dir / layout.RECIPE), object_hook=_revive)
         if data.get("format") == VERSION and data.get("digests") == _digests(run):
             return _from_json(data)
     except (OSError, ValueError, TypeError, AttributeError, KeyError):
         pass
-    return _rebuilt(run, place)
+    return None
 
 
 def upstream_of(run: Run) -> tuple[str, ...]:
@@ -156,6 +167,7 @@ def _rebuilt(run: Run, place: Place) -> Recipe:
     # Those that --force-flags let in are not described, and passed as any.
     defs = with_undefined(cmd_flags_from_attr(_map(cmd.get("cmd-flags"))), map(str, flags))
     template = [str(arg) for arg in cmd["cmd-args"]]
+    defs = with_switches(defs, flags, template, [str(word) for word in run.list_attr("cmd")])
     variables = {
         "python_exe": _recorded_python(run, template) or place.python_exe,
         "guild_python_exe": place.guild_python_exe,
@@ -223,6 +235,7 @@ def _bare_opdef(
         delete_on_success=op.get("delete-on-success") is True,
         requires=from_attr(op.get("deps")),
         steps=_steps(run),
+        steps_attr=tuple(run.list_attr("steps")),
     )
 
 

@@ -8,12 +8,13 @@ from typing import Any
 from guild.errors import GuildError, RunChanged
 from guild.launch import recipe
 from guild.launch.batch import DEFAULT_MAX_TRIALS, Space, grid, is_search, search
+from guild.launch.flag_types import with_types
 from guild.launch.job import BatchPlan, Job, Snapshot, Source, part_of, step_part
 from guild.launch.label import render_label
 from guild.launch.spec import Place, RunRequest, RunSpec, build
 from guild.launch.step_values import filled_options, step_values
 from guild.ops.flags import Assignment, assign, is_batch, read_given, settle
-from guild.ops.opdef import FlagValue, OpDef, Step
+from guild.ops.opdef import FlagDef, FlagValue, OpDef, Step
 from guild.runs import layout
 from guild.runs.run import Run
 
@@ -44,6 +45,7 @@ class Changes:
     force_flags: bool = False
     source: Source = None  # today's source code, for --force-sourcecode
     opdef: OpDef | None = None  # and today's operation
+    known: tuple[FlagDef, ...] = ()  # what the project says of the flags, where the run does not
 
     @property
     def any(self) -> bool:
@@ -167,6 +169,7 @@ def respec(run: Run, made: recipe.Recipe, changes: Changes, place: Place) -> Run
     opdef = changes.opdef or made.opdef
     if opdef is None:
         raise RunChanged(f"run {run.id} does not say what operation it is of")
+    opdef = replace(opdef, flags=with_types(opdef.flags, changes.known)) if changes.known else opdef
     old = run.map_attr("flags")
     flags = _assigned(opdef, old, changes)
     params = _params(run, changes)
