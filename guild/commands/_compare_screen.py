@@ -26,6 +26,8 @@ _CHARACTERS = {
     **dict.fromkeys(("\x7f", "\b"), "backspace"),
     "\x1b": "esc",
 }
+# A new size that comes just before the wait for a key does not end it: look for one now and then.
+_LOOK_MS = 500
 _REDRAW = "\x0c"  # Ctrl-L: whatever else has written to the terminal goes
 _STYLES: dict[Style, int] = {
     "plain": curses.A_NORMAL,
@@ -58,6 +60,7 @@ def _loop(screen: "curses.window", table: Table, read: Callable[[], Table]) -> N
     with suppress(curses.error):  # a terminal without colours, or that cannot hide the cursor
         curses.use_default_colors()
         curses.curs_set(0)
+    screen.timeout(_LOOK_MS)
     view = new_view(table, *screen.getmaxyx())
     while not view.done:
         _put(screen, view)
