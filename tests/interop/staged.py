@@ -1,6 +1,7 @@
 """Operations of every kind that can be staged, and what came of them once they were started."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ print(args.depth, args.loss, args.fast, args.layers, repr(args.text))
 import glob, sys
 print(open("data.txt").read().strip(), open("settings.yml").read().strip(), sorted(glob.glob("*.txt")))
 """,
-    "show.py": """\
+    "sub/show.py": """\
 import os
 print(os.environ['COLOUR'], os.environ['FLAG_X'], sorted(os.listdir('.')))
 x = 1
@@ -46,7 +47,7 @@ x = 1
     "fail.py": "print('about to fail: 1')\nraise SystemExit(3)\n",
     "data.txt": "some data\n",
     "settings.yml": "depth: 3\nwidth: 5\n",
-    "say.sh": "echo said: $1 $WORD\necho word $1 > said.txt\n",
+    "say.sh": "echo said: $1 $WORD on $CUDA_VISIBLE_DEVICES\necho word $1 > said.txt\n",
     "guild.yml": """\
 train: {main: train, flags-import: all}
 args: {main: args, flags-import: all, label: 'depth ${depth}'}
@@ -68,8 +69,9 @@ show:
   main: show
   flags: {x: 5}
   env: {COLOUR: 'blue ${x}'}
-  sourcecode: {dest: code}
+  sourcecode: {root: sub, dest: code}
 fail: {main: fail}
+gone: {exec: echo gone, delete-on-success: yes}
 flow:
   flags: {x: 7}
   steps:
@@ -80,17 +82,20 @@ flow:
 
 # A label -> how it is staged.
 KINDS = {
-    "script": "train.py x=2 rate=1e-3 name='a b' noisy=yes",
+    "script": "train.py x=2 rate=1e-3 name='a b' noisy=yes --random-seed 7",
+    "lines": "train name='one\n\u2603 \"two\" $HOME' x=-5",
     "texts": "train.py name='' sizes='3 4'",
     "argparse": "args depth=5 fast=yes loss=mae layers='3 4' text='1'",
     "switch-off": "args text='ü é: x'",
-    "exec": "say word=12",
+    "exec": "say word=12 --gpus 1,3",
     "dependencies": "use depth=9",
     "code": "show x=6",
     "failing": "fail",
+    "gone": "gone --no-gpus",
     "batch": "train x=[4,5] --keep-batch",
     "steps": "flow",
 }
+FEW = ("script", "argparse", "dependencies", "batch", "steps")
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,7 @@ class Result:
     exit_status: int
     flags: dict[str, Any]
     label: str
+    seed: int | None  # if one was given
     scalars: list[tuple[str, float, int]]
     files: dict[str, str]
 
@@ -110,8 +116,9 @@ def prepare(project: Project) -> None:
     checked(project, "run train x=100 -y --label upstream")
 
 
-def stage_all(project: Project) -> None:
-    for label, spec in KINDS.items():
+def stage_all(project: Project, kinds: Collection[str]) -> None:
+    for label in kinds:
+        spec = KINDS[label]
         option = "--batch-label" if label == "batch" else "--label"
         named = "" if label == "argparse" else f"{option} {label}"
         checked(project, f"run {spec} --stage -y {named}")
@@ -128,7 +135,7 @@ def results(project: Project) -> dict[str, list[Result]]:
 
 
 def result(directory: Path) -> Result:
-    output = directory / ".guild/output"
+    seed = _attr(directory, "random_seed")
     scalars = [
         (tag, round(value, 6), step)
         for path in sorted((directory / ".guild").glob("events.*"))
@@ -140,13 +147,24 @@ def result(directory: Path) -> Result:
         if each.is_file() and not each.is_symlink() and each.relative_to(directory).parts[0] != ".guild"
     }
     return Result(
-        neutral(output.read_text() if output.exists() else ""),
+        neutral(_output(directory)),
         _attr(directory, "exit_status"),
         {k: neutral(v) if isinstance(v, str) else v for k, v in _attr(directory, "flags").items()},
         neutral(str(_attr(directory, "label") or "")),
+        seed if seed == 7 else None,
         scalars,
         {name: text for name, text in files.items() if "__pycache__" not in name},
     )
+
+
+def _output(directory: Path) -> str:
+    """What was written, one stream after the other: which of two came first is chance."""
+    try:
+        lines = (directory / ".guild/output").read_text().splitlines(keepends=True)
+        streams = (directory / ".guild/output.index").read_bytes()[8::9]
+    except FileNotFoundError:
+        return ""
+    return "".join(line for _, line in sorted(zip(streams, lines, strict=True), key=lambda pair: pair[0]))
 
 
 def neutral(text: str) -> str:

@@ -3,7 +3,9 @@
 import json
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,28 +13,36 @@ import pytest
 from guild.launch.machine import GUILD_PATH
 from tests.helpers import Project
 from tests.house import ROOT
-from tests.interop.conftest import Both, side_by_side
+from tests.interop.conftest import side_by_side
+from tests.interop.gallery import checked, run_dir, run_id
 from tests.interop.peers import Peer
-from tests.interop.staged import FILES
+from tests.interop.staged import FEW, FILES
 from tests.interop.test_staged_across import Results, across, agreed, by_queue
 
 # Imported in the process of an operation, on whatever interpreter that has.
-CHILD_SIDE = ("op_main", "op_util", "op_debug", "summary", "pass", "__init__", "base/tfrecord")
+CHILD_SIDE = (
+    "op_main",
+    "op_util",
+    "op_debug",
+    "summary",
+    "pass",
+    "__init__",
+    "base/tfrecord",
+    "onpath/guild/__init__",
+)
 
 WAYS = {"ours": ("ours", "ours"), "ours, on 3.8": ("ours", "theirs"), "theirs on 3.8": ("theirs", "ours")}
 
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory, peer38: Peer) -> Iterator[dict[str, Results]]:
-    homes: list[Both] = []
+    homes = {way: side_by_side(peer38, tmp_path_factory.mktemp("pythons"), FILES) for way in WAYS}
     try:
-        made = {}
-        for way, (stager, starter) in WAYS.items():
-            homes.append(side_by_side(peer38, tmp_path_factory.mktemp("pythons"), FILES))
-            made[way] = across(homes[-1], stager, starter, by_queue)
-        yield made
+        with ThreadPoolExecutor(2) as pool:
+            made = pool.map(lambda way: across(homes[way], *WAYS[way], by_queue, FEW), WAYS)
+        yield dict(zip(WAYS, made, strict=True))
     finally:
-        for both in homes:
+        for both in homes.values():
             both.close()
 
 
@@ -41,6 +51,43 @@ def test_a_run_that_is_staged_under_one_python_starts_under_another(
     found: dict[str, Results], way: str
 ) -> None:
     assert agreed(found[way]) == agreed(found["ours"])
+
+
+WHERE = """\
+import json, sys
+import guild, yaml
+x = 1
+print(json.dumps([sys.executable, guild.__file__, yaml.__file__]))
+"""
+
+
+def test_a_job_has_the_interpreter_and_the_packages_that_it_was_staged_for_and_our_guild(
+    tmp_path: Path, peer38: Peer
+) -> None:
+    """The path that Guild 0.9 bakes in is that of its own packages, which another Python cannot read."""
+    both = side_by_side(peer38, tmp_path, {"where.py": WHERE})
+    try:
+        checked(both.theirs, "run where.py --stage -y --label theirs")
+        checked(both.theirs, "run where.py --stage -y --label gone")
+        checked(both.ours, "run where.py --stage -y --label ours")
+        _move_interpreter(run_dir(both.ours, "gone"), str(peer38.python), "/gone/bin/python")
+        ours_of_theirs = checked(both.ours, f"run --start {run_id(both.ours, 'theirs')} -y")
+        theirs_of_ours = checked(both.theirs, f"run --start {run_id(both.ours, 'ours')} -y")
+        fallen_back = checked(both.ours, f"run --start {run_id(both.ours, 'gone')} -y")
+    finally:
+        both.close()
+    for outcome in (ours_of_theirs, theirs_of_ours):
+        python, guild_file, yaml_file = json.loads(outcome.out)
+        assert python == str(peer38.python)
+        assert guild_file.startswith(GUILD_PATH)
+        assert Path(yaml_file).is_relative_to(peer38.python.parents[1])
+    assert json.loads(fallen_back.out)[0] == sys.executable
+    assert f"WARNING: the interpreter /gone/bin/python is gone, using {sys.executable}" in fallen_back.err
+
+
+def _move_interpreter(directory: Path, old: str, new: str) -> None:
+    for path in (directory / ".guild/attrs").iterdir():
+        path.write_text(path.read_text().replace(old, new))
 
 
 @pytest.mark.parametrize("module", CHILD_SIDE)
