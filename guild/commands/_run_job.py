@@ -34,11 +34,12 @@ def compile_job(app: App, options: RunOptions, chosen: Chosen, nested: Nested | 
     chosen = replace(chosen, opdef=_with_more(app, options, chosen.opdef))
     flags = read_flags(app, options, chosen, nested)
     if flags.is_batch or options.optimizer or options.optimize or options.opt_flags:
-        from guild.commands._run_trials import batch_job, choose_optimizer, with_search_space
+        from guild.commands._run_trials import batch_job, choose_optimizer, like, with_search_space
 
         by = choose_optimizer(app, options, chosen.opdef, flags)
         shown = with_search_space(by, chosen.opdef, flags)
-        return batch_job(app, options, by, _single_job(app, options, chosen, shown, nested), flags)
+        inner = _single_job(app, options, chosen, shown, nested)
+        return batch_job(app, like(options, chosen.batch), by, inner, flags)
     inner = _single_job(app, options, chosen, flags, nested)
     if options.max_trials is not None:
         warn("not a batch run - ignoring --max-trials")

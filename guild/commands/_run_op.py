@@ -29,10 +29,11 @@ Values = Mapping[str, FlagValue]
 
 @dataclass(frozen=True)
 class Chosen:
-    """The operation to be run, and the run that it is taken from, if any."""
+    """The operation to be run, and the run that it is taken from, if any: of a batch its prototype."""
 
     opdef: OpDef
     proto: Run | None = None
+    batch: Run | None = None
 
 
 @dataclass(frozen=True)
@@ -56,20 +57,20 @@ def resolve_op(app: App, opspec: str | None) -> OpDef:
 
 
 def choose(app: App, options: RunOptions) -> Chosen:
-    proto = find_one(app.store, options.proto) if options.proto else None
-    if proto is not None:
-        proto = part_of(proto, layout.PROTO) or proto  # of a batch: what its trials were made from
+    named = find_one(app.store, options.proto) if options.proto else None
+    part = part_of(named, layout.PROTO) if named is not None else None
+    proto, batch = part or named, named if part is not None else None
     if proto is None or options.opspec or options.force_sourcecode:
         opspec = options.opspec
         if proto is not None and opspec is None:
-            return Chosen(todays_op(app, proto), proto)
-        return Chosen(resolve_op(app, opspec), proto)
+            return Chosen(todays_op(app, proto), proto, batch)
+        return Chosen(resolve_op(app, opspec), proto, batch)
     frozen = recipe.read(proto, find_place(app.environ, str(app.cwd))).opdef
     if frozen is None:
         raise GuildError(f"run {proto.id} does not say what operation it is of")
     label = proto.map_attr("op").get("label-template", frozen.label)  # with what the user said of it
     known = todays_flags(app, proto) if options.flags or options.edit_flags else ()
-    return Chosen(replace(frozen, label=label, flags=with_types(frozen.flags, known)), proto)
+    return Chosen(replace(frozen, label=label, flags=with_types(frozen.flags, known)), proto, batch)
 
 
 def todays_op(app: App, run: Run) -> OpDef:

@@ -10,12 +10,13 @@ from guild.errors import GuildError
 from guild.launch.batch import Space, is_search, searched
 from guild.launch.job import BatchPlan, Job
 from guild.launch.machine import find_place
-from guild.launch.rejob import make_plan
+from guild.launch.rejob import keeps_batch, make_plan
 from guild.launch.spec import RunRequest, build
 from guild.ops.flags import Assignment, read_typed, settle
 from guild.ops.opdef import OpDef
 from guild.plugins import batch as batch_ops
 from guild.runs import layout
+from guild.runs.run import Run
 
 
 def with_search_space(by: OpDef, opdef: OpDef, flags: Flags) -> Flags:
@@ -24,6 +25,20 @@ def with_search_space(by: OpDef, opdef: OpDef, flags: Flags) -> Flags:
         return flags
     own = searched(opdef.flags, {*flags.user, *(flags.base or {})})
     return replace(flags, values={**flags.values, **own})
+
+
+def like(options: RunOptions, batch: Run | None) -> RunOptions:
+    """The options for a batch like this one; what was typed counts more."""
+    if batch is None:
+        return options
+    seed, label = options.random_seed, options.batch_label
+    return replace(
+        options,
+        keep_batch=options.keep_batch or keeps_batch(batch),
+        batch_label=batch.map_attr("op").get("label-template") if label is None else label,
+        max_trials=options.max_trials or batch.int_attr("max_trials"),
+        random_seed=batch.int_attr("random_seed") if seed is None else seed,
+    )
 
 
 def batch_job(app: App, options: RunOptions, by: OpDef, inner: Job, flags: Flags) -> Job:

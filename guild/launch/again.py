@@ -12,8 +12,8 @@ from guild.base import files
 from guild.errors import GuildError, RunChanged
 from guild.launch import environ as env_rules
 from guild.launch import recipe
-from guild.launch.job import Console, Job
-from guild.launch.prepare import comment, describe, in_staging, prepare, write_env
+from guild.launch.job import Console, Job, part_of
+from guild.launch.prepare import comment, describe, in_staging, of_batch, prepare, rows_attr, write_env
 from guild.launch.rejob import Changes
 from guild.launch.spec import RunSpec, dependency_flag_names
 from guild.launch.supervise import read_env
@@ -103,27 +103,35 @@ def refuse_in_place(run: Run, job: Job, changes: Changes) -> None:
                 f"{name}: the run has the files of what it depends on already",
                 "Use --restage RUN to make it anew with others.",
             )
-    if job.parts and (changes.flags or changes.opdef is not None or changes.of_batch):
+    if job.parts and changes.opdef is not None:
         raise GuildError(
-            f"{job.name} has runs of its own, which were made with its flags",
-            "Use --restage RUN to make it anew with other values.",
+            f"{job.name} has runs of its own, which were made with its source code",
+            "Use --restage RUN to make it anew with today's.",
         )
 
 
 def rewrite(run: Run, job: Job, changes: Changes, now: int, environ: Mapping[str, str]) -> None:
-    """Replace in place what the changes say, in a run that nobody else executes or starts meanwhile."""
-    spec = job.spec
-    described = describe(spec)
-    described.pop("tags", None)
-    if changes.tags:
-        described["tags"] = sorted(changes.tags)
-    if changes.comment:
-        described["comments"] = comment(changes.comment, now, environ)
+    """Replace in place what the changes say, in a run that nobody else executes or starts meanwhile, and in
+    what it makes its own runs from."""
+    spec, is_batch = job.spec, layout.PROTO in job.parts
+    tags = changes.batch_tags if is_batch else changes.tags
+    text = changes.batch_comment if is_batch else changes.comment
+    described = {**of_batch(job), **describe(spec)}
+    described["tags"] = sorted(tags) or None
+    described["comments"] = comment(text, now, environ) if text else None
+    if is_batch or not changes.flags:
+        del described["user_flags"]  # nothing was typed for it
     for name, value in described.items():
-        attrs.write_attr(run.guild_dir, name, value)
+        if value is not None:
+            attrs.write_attr(run.guild_dir, name, value)
     if spec.opdef.opref != run.opref:
         attrs.write_opref(run.guild_dir, str(spec.opdef.opref))
     recipe.write(run, recipe.from_spec(spec, environ, job.batch))
+    for name, part in job.parts.items():
+        if (inside := part_of(run, name)) is not None:
+            rewrite(inside, part, changes if is_batch else Changes(), now, environ)
+            if is_batch and changes.rows is not None:
+                attrs.write_attr(inside.guild_dir, "trials", rows_attr(job.batch).get("trials", []))
 
 
 def rewrite_env(run: Run, spec: RunSpec, environ: Mapping[str, str], home: Path) -> None:

@@ -69,7 +69,7 @@ def _attributes(
     store: RunStore, job: Job, environ: Mapping[str, str], run_id: str, extra: Mapping[str, Any]
 ) -> dict[str, Any]:
     text = job.spec.request.comment
-    new = {**_identity(store, run_id, environ), **describe(job.spec), **_of_batch(job), **extra}
+    new = {**_identity(store, run_id, environ), **describe(job.spec), **of_batch(job), **extra}
     if text:
         new["comments"] = comment(text, new["initialized"], environ)
     if not job.spec.opdef.requires:  # else it is told once they are there
@@ -77,7 +77,7 @@ def _attributes(
     return {name: value for name, value in new.items() if value is not None}
 
 
-def _rows_attr(batch: BatchPlan | None) -> dict[str, Any]:
+def rows_attr(batch: BatchPlan | None) -> dict[str, Any]:
     """The rows of batch files, where Guild 0.9 looks for them."""
     rows = batch.rows if batch is not None else ()
     return {"trials": [dict(row) for row in rows]} if len(rows) > 1 else {}
@@ -102,12 +102,12 @@ def _prepare_part(
         run_id=Path(name).name,
         run_dir=run_dir / layout.GUILD_DIR / name,
         staged=False,
-        extra={**_rows_attr(batch), "deps": None},
+        extra={**rows_attr(batch), "deps": None},
         resolve=None if resolve is None else replace(resolve, say=lambda text: None),
     )
 
 
-def _of_batch(job: Job) -> dict[str, Any]:
+def of_batch(job: Job) -> dict[str, Any]:
     """What the attributes say of a batch, besides what they say of any run."""
     plan, proto = job.batch, job.parts.get(layout.PROTO)
     if plan is None or proto is None:

@@ -77,12 +77,18 @@ def rejob(run: Run, changes: Changes, place: Place) -> Job:
         same_debugging=changes.same_debugging,
     )
     spec = respec(run, made, outer, place)
-    keeps = changes.keep_batch or run.map_attr("run_params").get("keep_batch") is True
+    keeps = changes.keep_batch or keeps_batch(run)
     spec = replace(spec, request=replace(spec.request, keep_run=keeps))
     inner, plan = _batch(proto, made.batch, changes, place)
     if changes.batch_label is None and run.label in ("", proto.label):
         spec = replace(spec, label=inner.spec.label)
     return Job(spec, Snapshot(run), {layout.PROTO: inner}, plan)
+
+
+def keeps_batch(run: Run) -> bool:
+    """Whether a batch stays when all went well."""
+    kept = run.map_attr("run_params").get("keep_batch") is True
+    return kept or run.map_attr("op").get("delete-on-success") is False
 
 
 def _single(run: Run, made: recipe.Recipe, changes: Changes, place: Place, source: Source) -> Job:

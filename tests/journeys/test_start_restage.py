@@ -153,3 +153,36 @@ def test_a_staged_job_has_the_environment_of_its_staging(project: Make) -> None:
     assert "old" not in (p.home / "runs" / run_id / ".guild" / "ENV").read_text()
     assert not [n for n in seen if n.startswith("FLAG_")]
     assert (seen["RUN_ID"], seen["CMD_DIR"]) == (run_id, str(p.directory))
+
+
+def test_a_batch_is_restarted_with_other_values(project: Make) -> None:
+    p = project({"train.py": CHECKPOINT})
+    assert p.guild("run train.py x=[1,2] --keep-batch -bl mine -y").code == 0
+    batch = next(run["id"] for run in p.runs() if run["label"] == "mine")
+    again = p.guild(f"run --restart {batch} x=[2,3] --tag night -y")
+    assert (again.code, again.out) == (0, "x=3\n"), again
+    assert [run["label"] for run in p.runs("-Ft night")] == ["x=3"]
+    assert p.guild(f"run --restart {batch} x=[2,3,4] --stage -y").code == 0
+    assert p.guild("run queue run-once=yes -y").out.count("x=4\n") == 1
+    assert [run["status"] for run in p.runs("-Fl mine")] == ["completed"]
+    proto = p.home / "runs" / batch / ".guild/proto/.guild/attrs/flags"
+    assert proto.read_text() == "x:\n- 2\n- 3\n- 4\n"
+    like_it = p.guild(f"run --proto {batch} -m 2 -y")
+    assert like_it.code == 0, like_it
+    newest = p.runs("-Fl mine")[0]
+    assert newest["id"] != batch, "it was kept, as the one that it is made from"
+    assert p.guild(["select", newest["id"], "-a", "max_trials"]).out == "2\n"
+
+
+def test_a_workflow_is_restarted_with_other_values(project: Make) -> None:
+    flow = "train: {main: train, flags-import: all}\nflow: {flags: {y: 1}, steps: [{run: 'train x=${y}'}]}\n"
+    p = project({"train.py": CHECKPOINT, "guild.yml": flow})
+    assert p.guild("run flow -y").out == "x=1\n"
+    run_id = p.guild("select -Fo flow").out.strip()
+    shutil.rmtree(p.directory)
+    p.directory.mkdir()
+    for y in (5, 6):
+        assert p.guild(f"run --restart {run_id} y={y} -y").out == f"x={y}\n"
+        (step,) = p.runs(f"-Fo train -F 'x={y}'")
+        assert step["label"] == f"x={y}"
+    assert p.guild(f"run --restart {run_id} -y").out == "x=6\n"
