@@ -42,7 +42,7 @@ def run_again(app: App, options: RunOptions) -> int:
 
         return print_spec(job.spec) if options.print_cmd else print_env_of(app, job.spec)
     if options.needed and _is_done(app, run, job.spec):
-        say("Skipping run because flags have not changed", options)
+        say("Skipping run because flags have not changed (--needed specified)", options)
         return 0
     if not confirm(verb, f"{run.id} ({job.name}){note(job)}", preview(job), options):
         return 0

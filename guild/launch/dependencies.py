@@ -13,7 +13,7 @@ from guild.launch.copying import copy_into
 from guild.launch.dependency_sources import Item, Resolver, fill_config, find_items
 from guild.ops.opdef import Dependency, FlagValue, ResourceSource
 from guild.runs import attrs, layout
-from guild.runs.manifest import DEPENDENCY, ManifestEntry, append_manifest, read_manifest
+from guild.runs.manifest import DEPENDENCY, ManifestEntry, append_manifest, read_manifest, write_manifest
 from guild.runs.run import Run
 
 __all__ = ["Resolution", "Resolver", "install", "resolve"]
@@ -270,9 +270,20 @@ def install(run_dir: Path, found: Resolution) -> list[str]:
         else:
             warnings.append(f"{found.final / move.target} already exists, skipping copy")
     if entries:
-        append_manifest(run.guild_dir / layout.MANIFEST, entries)
+        _record(run.guild_dir / layout.MANIFEST, entries)
     attrs.write_attr(run.guild_dir, "deps", found.deps)
     return warnings
+
+
+def _record(path: Path, entries: list[ManifestEntry]) -> None:
+    """Add them to the manifest, in the place of what it says of earlier files there."""
+    new = {entry.path for entry in entries}
+    before = read_manifest(path)
+    kept = [e for e in before if e.kind != DEPENDENCY or e.path not in new]
+    if len(kept) < len(before):
+        write_manifest(path, [*kept, *entries])
+    else:
+        append_manifest(path, entries)
 
 
 def _put(move: Move, run_dir: Path) -> bool:

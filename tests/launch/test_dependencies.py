@@ -222,6 +222,7 @@ def test_a_source_is_resolved_once_unless_always(scene: Scene) -> None:
     assert scene.says[-1] == "Skipping resolution of file:data.txt because it's already resolved"
     held = scene.file("data.txt", always_resolve=True, replace_existing=True)
     assert held == {"data.txt": "new"}
+    assert scene.manifest() == ["d data.txt " + sha1("new") + " file:data.txt"]
 
 
 def test_what_has_not_changed_is_taken_from_an_earlier_run(scene: Scene) -> None:
