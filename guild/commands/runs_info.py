@@ -178,11 +178,11 @@ def _extras(run: Run, options: InfoOptions) -> dict[str, Any]:
 
 
 def _manifest(run: Run) -> dict[str, list[str]]:
-    from guild.runs.manifest import read_manifest
+    from guild.runs.older import entries_of
 
     kinds = {"s": "sourcecode", "d": "dependencies"}
     found: dict[str, list[str]] = {}
-    for entry in read_manifest(run.guild_dir / layout.MANIFEST):
+    for entry in entries_of(run):
         found.setdefault(kinds.get(entry.kind, entry.kind), []).append(entry.path)
     return found
 

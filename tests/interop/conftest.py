@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import Project
-from tests.interop.peers import CURRENT, ON_3_8, NoInterpreter, Peer, Release, installed
+from tests.interop.peers import CURRENT, OLDER, ON_3_8, NoInterpreter, Peer, Release, installed
 
 # In every peer's environment: what it would ask the network for, or say about its age.
 PEER_ENVIRON = {"NO_IMPORT_FLAGS_PROGRESS": "1", "PYTHONWARNINGS": "ignore"}
@@ -28,7 +28,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if session.config.option.collectonly:
         return
     chosen = [item for item in session.items if "tests/interop/" in item.nodeid]
-    for release, fixtures in ((CURRENT, {"peer", "both"}), (ON_3_8, {"peer38"})):
+    needed = [(CURRENT, {"peer", "both"}), (ON_3_8, {"peer38"})]
+    needed += [(release, {"older_peer"}) for release in OLDER.values()]
+    for release, fixtures in needed:
         if any(fixtures & set(getattr(item, "fixturenames", ())) for item in chosen):
             try:
                 installed(release)
@@ -46,6 +48,12 @@ def peer() -> Peer:
 def peer38() -> Peer:
     """Guild 0.9.0 on Python 3.8."""
     return peer_or_skip(ON_3_8)
+
+
+@pytest.fixture(params=sorted(OLDER))
+def older_peer(request: pytest.FixtureRequest) -> Peer:
+    """Each of the releases before 0.9."""
+    return peer_or_skip(OLDER[request.param])
 
 
 @dataclass(frozen=True)
