@@ -147,7 +147,17 @@ def _interrupted() -> bool:
 
 
 def _usage_text(error: click.ClickException) -> str:
-    return error.format_message().replace("No such option", "unrecognized option")
+    """As Guild 0.9 says it: with one option that comes near, if any."""
+    if not isinstance(error, click.NoSuchOption):
+        return error.format_message()
+    near = sorted(error.possibilities or (), key=lambda name: -_nearness(name, error.option_name))
+    return f"unrecognized option '{error.option_name}'" + (f" (did you mean {near[0]}?)" if near else "")
+
+
+def _nearness(name: str, typed: str) -> float:
+    from difflib import SequenceMatcher
+
+    return SequenceMatcher(None, name, typed).ratio()
 
 
 def _flush() -> None:

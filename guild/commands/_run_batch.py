@@ -136,10 +136,10 @@ class _Bar:
             click.echo(f"{self.count} of {self._total} trials are staged; {rest}", err=True)
 
 
-def _plan(job: Job) -> BatchPlan:
+def _plan(job: Job, what: str = "print") -> BatchPlan:
     if job.batch is None:
         raise GuildError(
-            "cannot print trials for a non-batch operation", "Give a flag several values: x=[1,2]"
+            f"cannot {what} trials for a non-batch operation", "Give a flag several values: x=[1,2]"
         )
     return job.batch
 
@@ -156,15 +156,16 @@ def print_trials(job: Job) -> int:
 
 def save_trials(job: Job, name: str) -> int:
     """Write the trials to a file that `@FILE` reads. Raises GuildError for another kind of file."""
-    plan = _plan(job)
+    plan = _plan(job, "save")
     path = Path(name)
+    suffix = path.suffix.lower()
     trials = [dict(sorted(trial.items())) for trial in plan.trials]
-    if path.suffix == ".json":
+    if suffix == ".json":
         text = json.dumps(trials, default=str, indent=2) + "\n"
-    elif path.suffix == ".csv":
+    elif suffix in ("", ".csv"):
         text = _csv(_columns(plan), trials)
     else:
-        raise GuildError(f"cannot save trials to '{name}': unsupported extension", "Use .csv or .json.")
+        raise GuildError(f"cannot save trials to '{name}': unsupported extension", "Use .csv, .json or none.")
     if not path.absolute().parent.is_dir():
         raise GuildError(f"cannot save trials to '{name}': there is no directory '{path.absolute().parent}'")
     click.echo(f"Saving trials to {path.absolute()}")

@@ -18,7 +18,8 @@ def execute(app: App, options: RunOptions, run: Run, lease: Lease, name: str) ->
     if options.in_background:
         hand_over(app.store, run, lease, options.pidfile, app.environ)
         suffix = f" (pidfile {options.pidfile})" if options.pidfile else ""
-        click.echo(f"{name} started in background as {run.id}{suffix}", err=True)
+        if not options.quiet:
+            click.echo(f"{name} started in background as {run.id}{suffix}", err=True)
         return 0
     voice = console(options)
     started = supervise.start(

@@ -9,11 +9,11 @@ import click
 from guild.app import App
 from guild.commands._run_job import compile_job
 from guild.commands._run_op import choose
-from guild.commands._run_options import RunOptions, confirm, console, say
+from guild.commands._run_options import RunOptions, confirm, console, say, warn
 from guild.commands._run_preview import note, preview, subject
 from guild.errors import GuildError
 from guild.launch.job import Job
-from guild.launch.needed import same_runs, skipping
+from guild.launch.needed import same_runs
 from guild.launch.prepare import in_staging, prepare
 from guild.runs import lifecycle, swap
 from guild.runs.lease import Doing
@@ -27,12 +27,14 @@ def run_new(app: App, options: RunOptions) -> int:
     job = compile_job(app, options, chosen)
     if options.stage_trials:
         _require_trials(job)
+    if options.batch_comment and job.batch is None:
+        warn("operation is not a batch - ignoring batch comment")
     if options.needed and job.batch is None and (same := same_runs(app.store, job.spec)):
-        say(skipping(same), options)
+        _say_skipped(app, options, same)
         return 0
     staging = options.stage or options.stage_dir is not None
     verb = "stage trials for" if options.stage_trials else "stage" if staging else "run"
-    if not confirm(verb, subject(job) + note(job), preview(job), options):
+    if not confirm(verb, subject(job, app.cwd) + note(job), preview(job), options):
         return 0
     if options.stage_trials and job.batch is not None and job.batch.trials:
         from guild.commands._run_batch import stage_trials
@@ -43,6 +45,18 @@ def run_new(app: App, options: RunOptions) -> int:
     if options.stage:
         return _stage(app, options, job)
     return _run_now(app, options, job)
+
+
+def _say_skipped(app: App, options: RunOptions, same: list[Run]) -> None:
+    """Tell which runs make another one needless."""
+    if options.quiet:
+        return
+    from guild.commands._show import echo_table, run_row
+    from guild.runs.seen import Seen
+
+    click.echo("Skipping because the following runs match this operation (--needed specified):")
+    oldest_first = sorted(map(Seen, same), key=lambda seen: seen.timestamp or 0)
+    echo_table([run_row(seen, f"[{seen.run.short_id}]", app.cwd) for seen in oldest_first], 2)
 
 
 def _with_comments(options: RunOptions) -> RunOptions:
@@ -182,6 +196,7 @@ def _say_staged_aside(job: Job, run_dir: Path, options: RunOptions) -> None:
     import shlex
 
     shown = options.stage_dir or options.run_dir or str(run_dir)
-    line = f"cd {shlex.quote(shown)} && source .guild/ENV && {shlex.join(job.spec.argv)}"
+    quoted = f"'{shown}'" if shlex.quote(shown) == shown else shlex.quote(shown)
+    line = f"cd {quoted} && source .guild/ENV && {shlex.join(job.spec.argv)}"
     say(f"{job.name} staged in '{shown}'", options)
     say(f'To start the operation, use "({line})"', options)

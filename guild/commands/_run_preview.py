@@ -1,13 +1,19 @@
 """What a job is in words, before it is carried out."""
 
+import os
+from pathlib import Path
+
 from guild.launch.job import Job
 from guild.ops.flags import format_value
 from guild.runs import layout
 
 
-def subject(job: Job) -> str:
-    """The operation that is to be run: for a batch that of its trials."""
-    return _shown(job).spec.opdef.name
+def subject(job: Job, cwd: Path) -> str:
+    """The operation that is to be run: for a batch that of its trials. A script is named by its path."""
+    opdef = _shown(job).spec.opdef
+    if opdef.opref.type != "script":
+        return opdef.name
+    return os.path.relpath(opdef.opspec, cwd)
 
 
 def _shown(job: Job) -> Job:

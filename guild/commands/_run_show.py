@@ -92,7 +92,8 @@ def _test_source(app: App, opdef: OpDef) -> int:
         click.echo("Source code copy disabled")
         return 0
     chosen = source.selection
-    click.echo(f"Copying from '{source.root}'")
+    where = "the current directory" if source.root == app.cwd else f"'{source.root}'"
+    click.echo(f"Copying from {where}")
     for title, lines in (
         ("Rules:", chosen.described),
         ("Selected for copy:", chosen.files),

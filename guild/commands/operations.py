@@ -42,7 +42,7 @@ def command(app: App, /, filters: tuple[str, ...], hidden: bool, verbose: bool, 
             if (hidden or not any(part.startswith("_") for part in op.name.split(":")))
             and (not filters or any(text in op.name for text in filters))
         ),
-        key=lambda op: op.name,
+        key=lambda op: op.name.rpartition(":")[::2],
     )
     _warn(warnings, chosen)
     if as_json:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from guild.errors import GuildError
-from guild.ops.flag_values import decode, encode_inline, encoded, format_value, to_text
+from guild.ops.flag_values import decode, encode_inline, encoded, format_value, split_words, to_text
 from guild.ops.opdef import FLAG_ARGS, FlagDef, FlagValue
 
 _FLAG_ARGS_WORD = "${flag_args}"
@@ -37,7 +37,7 @@ def _args_of(flag: FlagDef, value: FlagValue, dest: str) -> list[str]:
         return [option] if value == flag.arg_switch else []
     as_yaml = _family(dest) in _GLOBALS
     if flag.arg_split and not isinstance(value, list):
-        parts = _split(to_text(value), flag.arg_split)
+        parts = split_words(to_text(value), flag.arg_split)
         if as_yaml:
             return [option, encode_inline([decode(part) for part in parts])]
         return [option, *parts] if parts else []
@@ -51,15 +51,6 @@ def _option(flag: FlagDef) -> str:
 def _family(dest: str) -> str:
     """`global` of `global:params`."""
     return dest.partition(":")[0]
-
-
-def _split(text: str, how: bool | str) -> list[str]:
-    if isinstance(how, str) and how != "shlex":
-        return text.split(how) if text else []
-    try:
-        return shlex.split(text)
-    except ValueError:  # an apostrophe that quotes nothing
-        return text.split()
 
 
 def render_command(

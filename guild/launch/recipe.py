@@ -6,7 +6,7 @@ is no recipe (Guild 0.9 has made it), the recipe is rebuilt from the attributes.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import date, datetime
 from typing import Any
@@ -22,7 +22,7 @@ from guild.launch.spec import Place, RunSpec
 from guild.launch.switches import with_switches
 from guild.launch.upstream import upstream_ids
 from guild.ops.flags import with_undefined
-from guild.ops.opdef import FlagDef, OpDef, SourceRules, Step
+from guild.ops.opdef import PYTHON_EXES, FlagDef, OpDef, SourceRules, Step
 from guild.runs import layout, older
 from guild.runs.run import Run
 
@@ -176,7 +176,7 @@ def _rebuilt(run: Run, place: Place) -> Recipe:
     flags_dest = str(cmd.get("flags-dest") or "args")
     argv = render_command(template, flags, defs, flags_dest, variables)
     rendered = {k: render_command([v], flags, (), "args", variables)[0] for k, v in env.items()}
-    is_python = "guild.op_main" in argv
+    is_python = _is_python(template)
     return Recipe(
         argv=tuple(argv),
         own_env={**rendered, **flag_env(defs, flags)},
@@ -193,6 +193,13 @@ def _rebuilt(run: Run, place: Place) -> Recipe:
         force_deps=params.get("force_deps") is True,
         upstream=upstream_ids(from_attr(op.get("deps")), flags),
     )
+
+
+def _is_python(template: Sequence[str]) -> bool:
+    """Whether a command of Guild 0.9 is a Python program of the user's, not one of Guild's own."""
+    if "guild.op_main" in template:
+        return True
+    return template[0] in PYTHON_EXES and not any(word.startswith("guild.") for word in template)
 
 
 def _unknown(run: Run) -> GuildError:

@@ -67,6 +67,9 @@ def _switch(flag: dict[str, Any], default: bool, value: Any, arg_name: str | Non
 # argparse.
 
 
+_TYPES = {int: "int", float: "float", str: "string", bool: "boolean"}
+
+
 def _argparse_flag(parser: Any, action: Any) -> dict[str, Any] | None:
     import argparse
 
@@ -88,8 +91,8 @@ def _argparse_flag(parser: Any, action: Any) -> dict[str, Any] | None:
     if not isinstance(action, argparse._StoreAction):
         return None  # count, append, version, one of the script's own: no value that could be passed
     split = action.nargs in ("+", "*") or isinstance(action.nargs, int)
-    types = {int: "int", float: "float", str: "string", bool: "boolean"}
-    known = None if split or not isinstance(action.type, type) else types.get(action.type)
+    types = {int: "int", float: "float"} if split else _TYPES  # of several texts each is what it is
+    known = types.get(action.type) if isinstance(action.type, type) else None
     value = _joined(default) if split else _plain(default)
     flag.update(default=value, split=split, type=known, choices=_choices(action.choices))
     return flag

@@ -12,7 +12,7 @@ from typing import Any
 from guild.base import files, jsonio
 from guild.ops.opdef import Choice, FlagDef
 
-_VERSION = 4
+_VERSION = 5
 _DIRECTORY = "import-flags2"
 
 

@@ -1,7 +1,8 @@
 """Flag values as text: what a typed text means, and how a value is shown, passed on and compared."""
 
 import re
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -130,9 +131,11 @@ def _is_plain(value: Any) -> bool:
 
 # Showing.
 
-_QUOTED_START = re.compile(r"""[\[\]{},#&*!|>'"%@`]|[-?:](\s|$)""")
+_QUOTED_START = re.compile(r"""[\[\]{},#&*!|>'"%@`]|[-?:](\s|$)|(=|<<)$""")
 _QUOTED_INSIDE = re.compile(r":(\s|$)|\s#|^\s|\s$")
-_NUMBER_LIKE = re.compile(r"[-+]?[0-9][0-9_]*(?:[:.][0-9_]+)*")
+_NUMBER_LIKE = re.compile(
+    r"[-+]?(?:0x[0-9a-fA-F_]+|0b[01_]+|[0-9][0-9_]*(?::[0-5]?[0-9])*(?:\.[0-9_]*)?|\.[0-9_]+)"
+)
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _MAX_PATH = 20  # characters of a path in a label
 
@@ -238,6 +241,21 @@ def to_text(value: FlagValue) -> str:
     if isinstance(value, datetime):
         return value.isoformat(" ")
     return "1" if value is True else str(value)
+
+
+def split_words(text: str, how: bool | str) -> list[str]:
+    """The arguments that a text makes, by a flag's `arg-split`: as a shell does, or at a separator."""
+    if isinstance(how, str) and how != "shlex":
+        return text.split(how) if text else []
+    try:
+        return shlex.split(text)
+    except ValueError:  # an apostrophe that quotes nothing
+        return text.split()
+
+
+def join_words(words: Sequence[str], how: bool | str) -> str:
+    """The text that `split_words` makes these of."""
+    return how.join(words) if isinstance(how, str) and how != "shlex" else shlex.join(words)
 
 
 def encode_inline(value: FlagValue) -> str:

@@ -4,7 +4,7 @@ Decoding and showing of single values: `flag_values.py`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from guild.base.text import table
 from guild.errors import GuildError
@@ -14,7 +14,9 @@ from guild.ops.flag_values import (
     format_value,
     is_batch,
     is_function,
+    join_words,
     same_value,
+    split_words,
 )
 from guild.ops.opdef import Choice, FlagDef, FlagValue
 
@@ -72,6 +74,9 @@ def _convert(flag: FlagDef, text: str) -> FlagValue:
         return _as_type(flag, decode(text) if text[:1] == "[" or text in ("null", "~") else text)
     if flag.type in ("int", "number", "float") and "_" in text:
         return _as_type(flag, _with_underscores(text))
+    if flag.arg_split and flag.type in _EXPECTED:
+        decoded = decode(text)
+        return _as_type(flag, decoded if decoded is None or isinstance(decoded, list) else text)
     if flag.type == "boolean" and text.strip() in ("y", "Y", "n", "N"):
         return text.strip() in ("y", "Y")
     return _as_type(flag, decode(text))
@@ -97,6 +102,8 @@ def _as_type(flag: FlagDef, value: FlagValue) -> FlagValue:
         return value if isinstance(value, str) else _unquoted(value)
     if flag.type in ("path", "existing-path"):
         return _as_path(flag, value)
+    if flag.arg_split and not is_function(value):
+        return _as_words(flag, value)
     if is_function(value):
         return value
     if flag.type == "boolean":
@@ -111,6 +118,13 @@ def _as_type(flag: FlagDef, value: FlagValue) -> FlagValue:
     elif flag.type != "number" or isinstance(value, int | float):
         return value
     raise _Invalid(_EXPECTED[flag.type])
+
+
+def _as_words(flag: FlagDef, value: FlagValue) -> str:
+    """The text of several arguments, each of which is of the flag's type."""
+    each = replace(flag, arg_split=None)
+    words = split_words(value if isinstance(value, str) else format_value(value), flag.arg_split or True)
+    return join_words([format_value(_as_type(each, decode(word))) for word in words], flag.arg_split or True)
 
 
 def _unquoted(value: FlagValue) -> str:
@@ -301,7 +315,7 @@ def check(flags: Sequence[FlagDef], values: Flags) -> None:
     faults, hints = [], []
     for flag in flags:
         value = values.get(flag.name)
-        for item in value if isinstance(value, list) else [value]:
+        for item in _singles(flag, value):
             fault = _fault(flag, item)
             if fault:
                 faults.append(fault[0])
@@ -314,6 +328,16 @@ def check(flags: Sequence[FlagDef], values: Flags) -> None:
         hints.append("Run the command again with these flags specified as NAME=VAL.")
     if faults:
         raise GuildError("\n".join(faults), "\n".join(dict.fromkeys(h for h in hints if h)))
+
+
+def _singles(flag: FlagDef, value: FlagValue) -> list[FlagValue]:
+    """What is checked by itself: each value of a list, each argument of a text that is split."""
+    values = value if isinstance(value, list) else [value]
+    if not flag.arg_split or not (flag.choices or flag.type in _EXPECTED):
+        return values
+    read = str if flag.type == "string" else decode
+    texts = [v if isinstance(v, str) else format_value(v) for v in values if v is not None]
+    return [read(word) for text in texts for word in split_words(text, flag.arg_split)]
 
 
 def _fault(flag: FlagDef, value: FlagValue) -> tuple[str, str] | None:

@@ -185,9 +185,11 @@ class Guildfile:
 
     def model(self, name: str | None, op: str | None) -> Model:
         """The only model whose name contains `name`, else the one that is called so; without a name the
-        default one. Raises OperationNotFound, with `op` to say what was looked for."""
-        if name is None:
-            return self._default_model(op)
+        default one; for an empty one the nameless, else the default one. Raises OperationNotFound, with
+        `op` to say what was looked for."""
+        if not name:
+            nameless = [m for m in self.models if not m.name] if name is not None else []
+            return nameless[0] if nameless else self._default_model(op)
         matching = [m for m in self.models if name in m.name]
         exact = [m for m in matching if m.name == name]
         if len(matching) == 1 or exact:
@@ -218,7 +220,8 @@ class Guildfile:
     def _hint(self, model: Model | None, name: str) -> str:
         near = coerce.nearest(name, model.operations) if model is not None and name else None
         lines = [f"Did you mean '{near}'?"] if near else []
-        lines.append("Try 'guild operations' for a list of available operations.")
+        of = f" {model.name}" if model is not None and model.name else ""
+        lines.append(f"Try 'guild operations{of}' for a list of available operations.")
         return "\n".join(lines)
 
 

@@ -11,6 +11,8 @@ FlagValue = Any
 
 # Stands in a command template for the place of the flag arguments.
 FLAG_ARGS = "__flag_args__"
+# A command template that begins with one of these is a Python program.
+PYTHON_EXES = ("${python_exe}", "${guild_python_exe}")
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,7 @@ class OpDef:
     # Command template: `${flag}`, `${python_exe}`, `${guild_python_exe}`, `${project_dir}`, FLAG_ARGS.
     cmd_args: tuple[str, ...]
     project_dir: str  # absolute; '' for built-in operations
-    is_python: bool = False  # `main` or a script: runs by guild.op_main
+    is_python: bool = False  # a script, `main`, or `exec` of ${python_exe}: gets PYTHONPATH
     flags: tuple[FlagDef, ...] = ()
     flags_dest: str = "args"
     says_dest: bool = False  # the guildfile or the script says so; else it is what is left

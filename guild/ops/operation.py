@@ -13,7 +13,16 @@ from guild.ops.coerce import Entry, Where
 from guild.ops.found import PLUGINS, PYTHON_PLUGINS, Found, ImportSpec
 from guild.ops.guildfile_flags import read_flag, warn_flags
 from guild.ops.guildfile_source import read_source_rules
-from guild.ops.opdef import FLAG_ARGS, Dependency, FlagDef, OpDef, OptimizerDef, ResourceSource, SourceRules
+from guild.ops.opdef import (
+    FLAG_ARGS,
+    PYTHON_EXES,
+    Dependency,
+    FlagDef,
+    OpDef,
+    OptimizerDef,
+    ResourceSource,
+    SourceRules,
+)
 from guild.ops.opref import OpRef
 
 # Of the last line: known to Guild 0.9, and without effect on a single run. Its `plugins` neither adds nor
@@ -56,6 +65,7 @@ def read_operation(
     entry.warn_unknown(OP_ATTRS)
     what = _kind(path, entry)
     main, command = _command(entry, name, what)
+    is_python = main is not None or (what == "exec" and bool(command) and command[0] in PYTHON_EXES)
     flags, said = _flags(entry)
     dest = entry.maybe("flags-dest", _dest)
     opdef = OpDef(
@@ -63,11 +73,11 @@ def read_operation(
         opspec=f"{model}:{name}" if model else name,
         cmd_args=command,
         project_dir=str(path.parent),
-        is_python=main is not None,
+        is_python=is_python,
         flags=flags,
         flags_dest=dest or "args",
         sourcecode=read_source_rules(entry, read_source_rules(attrs, SourceRules())),
-        plugins=PLUGINS if what == "exec" else PYTHON_PLUGINS,
+        plugins=PYTHON_PLUGINS if is_python or what == "steps" else PLUGINS,
         python_requires=entry.maybe("python-requires", coerce.text)
         or attrs.maybe("python-requires", coerce.text),
         requires=_requires(entry, str(path.parent), dest, find_resource),

@@ -191,15 +191,30 @@ def test_the_operation_is_rebuilt_as_far_as_it_is_known(run: Run) -> None:
 
 
 def test_it_is_rebuilt_from_what_guild_08_records(run: Run) -> None:
-    words = ["${python_exe}", "-m", "train"]
+    words = ["sh", "train.sh"]
     cmd = {"cmd-args": words, "cmd-env": {"PROJECT_DIR": "/project"}, "flags-dest": "args"}
     attrs.write_attr(run.guild_dir, "op", {"op-cmd": cmd, "sourcecode-root": ".guild/sourcecode"})
     made = recipe.read(run, PLACE)
-    assert made.argv == ("/venv/bin/python", "-m", "train")
+    assert made.argv == ("sh", "train.sh")
     assert (made.dest, made.own_env["PYTHONPATH"]) == (".guild/sourcecode", ".guild/sourcecode")
     assert made.opdef is not None
     assert made.opdef.sourcecode.dest == ".guild/sourcecode"  # what is made from it has the same places
     assert made.opdef.env == {"PYTHONPATH": ".guild/sourcecode"}
+
+
+@pytest.mark.parametrize(
+    ("words", "is_python"),
+    [
+        (["${python_exe}", "-m", "train"], True),
+        (["${guild_python_exe}", "train.py"], True),
+        (["${python_exe}", "-um", "guild.op_main", "train"], True),
+        (["${python_exe}", "-um", "guild.plugins.queue_main"], False),
+        (["sh", "-c", "${python_exe} train.py"], False),
+    ],
+)
+def test_a_python_program_of_the_users_is_one(run: Run, words: list[str], is_python: bool) -> None:
+    attrs.write_attr(run.guild_dir, "op", {**OP, "op-cmd": {**OP["op-cmd"], "cmd-args": words}})
+    assert recipe.read(run, PLACE).is_python == is_python
 
 
 def test_a_run_from_before_guild_07_says_that_it_is_one(run: Run) -> None:

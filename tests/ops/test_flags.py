@@ -168,6 +168,12 @@ SHOWN: list[tuple[Any, str]] = [
     ("1", "'1'"),
     ("1:30", "'1:30'"),
     ("1_000", "'1_000'"),
+    ("1.2.3", "1.2.3"),
+    ("1:99", "1:99"),
+    ("0x_1", "'0x_1'"),
+    ("._1", "'._1'"),
+    ("=", "'='"),
+    ("<<", "'<<'"),
     ("null", "'null'"),
     ("[x", "'[x'"),
     ("a: b", "'a: b'"),
@@ -432,6 +438,28 @@ def test_a_number_out_of_range_is_refused(text: str, why: str) -> None:
 
 def test_a_range_needs_a_number() -> None:
     assert "expected a number" in failing("d=abc", flags=(FlagDef("d", min=1),)).message
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1  2", "1 2"), ("3", "3"), ("", ""), ("null", None), ("[1 2,3]", ["1 2", "3"]), ("uniform[1:2]",) * 2],
+)
+def test_each_argument_of_a_text_that_is_split_is_of_the_type(text: str, value: Any) -> None:
+    assert convert(FlagDef("x", type="int", arg_split=True), text) == value
+    with pytest.raises(GuildError, match=r"invalid value 1 2\.5 for x: expected a whole number"):
+        convert(FlagDef("x", type="int", arg_split=True), "1 2.5")
+    assert convert(FlagDef("x", type="float", arg_split=","), "1,2.5") == "1.0,2.5"
+
+
+def test_each_argument_of_a_text_that_is_split_is_a_choice_and_in_range() -> None:
+    choices = (Choice(1), Choice(2), Choice("a b"))
+    flags = [FlagDef("c", choices=choices, arg_split=True), FlagDef("n", type="int", min=1, arg_split=True)]
+    check(flags, {"c": "1 'a b' 2", "n": "1 2"})
+    check(flags, {"c": None, "n": 3})
+    with pytest.raises(GuildError, match="Unsupported value for 'c'"):
+        check(flags, {"c": "1 3"})
+    with pytest.raises(GuildError, match="invalid value 0 for n: out of range"):
+        check(flags, {"n": ["1", "2 0"]})
 
 
 def test_a_search_range_is_not_checked() -> None:

@@ -104,6 +104,7 @@ def test_of_several_models_that_match_the_one_called_so_counts(path: Path) -> No
         ("resnet", "train", "there are multiple models that match 'resnet'", "  resnet50"),
         ("vgg", "train", "cannot find operation vgg:train", "guild operations"),
         ("resnet18", "tran", "operation 'tran' is not defined for model 'resnet18'", "Did you mean 'train'?"),
+        ("18", "x", "operation 'x' is not defined for model 'resnet18'", "Try 'guild operations resnet18'"),
         (None, "train", "cannot find operation train", "Did you mean resnet18:train or resnet50:train?"),
         (None, None, "cannot find a default operation", "guild operations"),
     ],
@@ -121,6 +122,7 @@ def test_a_model_that_is_the_default_or_without_a_name_needs_none(path: Path) ->
     anonymous = MODELS + "- operations: {train: x}\n"
     assert load(path, anonymous).find(None, "train").opdef.opspec == "train"
     assert load(path, anonymous).find("", "train").opdef.opspec == "train"
+    assert load(path, marked).find("", "train").opdef.opspec == "resnet50:train"
 
 
 def test_the_default_operation_is_the_marked_one_else_the_only_visible_one(path: Path) -> None:
@@ -131,6 +133,21 @@ def test_the_default_operation_is_the_marked_one_else_the_only_visible_one(path:
 
 
 # Commands.
+
+
+@pytest.mark.parametrize(
+    ("command", "is_python"),
+    [
+        ("${python_exe} -m train", True),
+        ("${guild_python_exe} train.py", True),
+        ("python train.py", False),
+        ("sh -c '${python_exe} train.py'", False),
+    ],
+)
+def test_a_command_of_pythons_is_a_python_program(path: Path, command: str, is_python: bool) -> None:
+    opdef = op(path, f'exec: "{command}"')
+    assert opdef.is_python == is_python
+    assert ("python_script" in opdef.plugins) == is_python
 
 
 @pytest.mark.parametrize(
