@@ -75,7 +75,7 @@ def _single_job(app: App, options: RunOptions, chosen: Chosen, flags: Flags, nes
         gpus=options.visible_gpus,
         stop_after=options.stop_after,
         keep_run=options.keep_run,
-        random_seed=options.random_seed,
+        random_seed=_seed(options, chosen),
         force_deps=options.force_deps,
         env=_debug_env(options),
         debug_source=_debug_source(app, options),
@@ -90,6 +90,13 @@ def _single_job(app: App, options: RunOptions, chosen: Chosen, flags: Flags, nes
         for index, step in enumerate(opdef.steps)
     }
     return Job(spec, _source(app, options, chosen), parts)
+
+
+def _seed(options: RunOptions, chosen: Chosen) -> int | None:
+    """What was typed, else that of the run that this one is like; None for one that is drawn."""
+    if options.random_seed is not None or chosen.proto is None:
+        return options.random_seed
+    return chosen.proto.int_attr("random_seed")
 
 
 def _place(app: App, opdef: OpDef) -> Place:

@@ -70,7 +70,7 @@ def batch_job(app: App, options: RunOptions, by: OpDef, inner: Job, flags: Flags
         gpus=options.visible_gpus,
         random_seed=seed,
         env={"NO_OP_INTERRUPTED_MSG": "1"},
-        params=options.params(),
+        params=inner.spec.request.params,
     )
     opt_flags = _opt_flags(options, by, inner.spec.opdef)
     spec = build(by, opt_flags, request, find_place(app.environ, str(app.cwd)))

@@ -77,6 +77,7 @@ def start(
         if not console.stopped():
             lease = _begin(store, run, lease)
             install(run, found, console)
+            _record_command(run, made)
     except _NotBegun:
         return Started(EXIT_NOT_MINE)
     except Exception as e:  # whatever is wrong with a damaged run, it must not stay pending
@@ -91,6 +92,12 @@ def start(
         lifecycle.fail(store, run, "stopped before it began", code)
         return Started(code)
     return _Execution(store, run, lease, command, made, orders, options).execute()
+
+
+def _record_command(run: Run, made: recipe.Recipe) -> None:
+    """The trials that Guild 0.9 makes have the command of their prototype on record until they are run."""
+    if not recipe.tells_flags(run) and run.list_attr("cmd") != list(made.argv):
+        attrs.write_attr(run.guild_dir, "cmd", list(made.argv))
 
 
 class _NotBegun(Exception):
@@ -141,7 +148,8 @@ def job_environ(home: Path, run: Run, made: recipe.Recipe, starter: Mapping[str,
     elif baked := own.get("PYTHONPATH", inherited):
         # Guild 0.9 bakes itself in; a batch or a workflow of its making is run by this Guild.
         own["PYTHONPATH"] = ":".join(p for p in baked.split(":") if p and not machine.holds_guild(p))
-    cmd_dir = made.cmd_dir or (recorded or {}).get("CMD_DIR") or str(run.path)
+    known = recorded if recorded is not None else run.map_attr("env") if not made.cmd_dir else {}
+    cmd_dir = made.cmd_dir or known.get("CMD_DIR") or own.get("PROJECT_DIR") or str(run.path)
     run_env = run_environ(str(run.path), run.id, str(home), made.opspec, cmd_dir, made.dest)
     return env_rules.job_environ(
         base, starter, own, run_env, is_recorded=recorded is not None, env_secrets=made.env_secrets

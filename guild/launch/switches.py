@@ -21,10 +21,14 @@ def _as_switch(flag: FlagDef) -> FlagDef:
 
 
 def _is_switch(flag: FlagDef, value: FlagValue, cmd: Sequence[str]) -> bool:
-    """Whether a false value is passed as a bare option, or a true one not at all."""
+    """Whether the option of a boolean flag is missing, or has no value.
+
+    The command of a trial may be that of its prototype, with several values.
+    """
     if not isinstance(value, bool) or flag.has_arg_switch or flag.arg_skip or flag.arg_encoding:
         return False
     option = f"--{flag.arg_name or flag.name}"
-    if value or option not in cmd:
-        return value and option not in cmd
-    return cmd[cmd.index(option) + 1 :][:1] not in ([""], ["false"])
+    if option not in cmd:
+        return True
+    following = cmd[cmd.index(option) + 1 :][:1]
+    return not following or following[0].startswith("--")

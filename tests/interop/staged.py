@@ -10,7 +10,7 @@ import yaml
 
 from guild.runs.events import read_events
 from tests.helpers import Project
-from tests.interop.gallery import checked
+from tests.interop.gallery import checked, is_ours, run_id
 
 FILES = {
     "train.py": """\
@@ -87,6 +87,7 @@ KINDS = {
     "texts": "train.py name='' sizes='3 4'",
     "argparse": "args depth=5 fast=yes loss=mae layers='3 4' text='1'",
     "switch-off": "args text='ü é: x'",
+    "restaged": "args depth=8",
     "exec": "say word=12 --gpus 1,3",
     "dependencies": "use depth=9",
     "code": "show x=6",
@@ -95,6 +96,8 @@ KINDS = {
     "batch": "train x=[4,5] --keep-batch",
     "steps": "flow",
 }
+# Flags that are given in a second step: ours stages the run again.
+LATER = {"restaged": "depth=9 fast=yes"}
 FEW = ("script", "argparse", "dependencies", "batch", "steps")
 
 
@@ -118,20 +121,26 @@ def prepare(project: Project) -> None:
 
 def stage_all(project: Project, kinds: Collection[str]) -> None:
     for label in kinds:
-        spec = KINDS[label]
+        again = LATER.get(label, "")
+        spec = KINDS[label] if is_ours(project) else f"{KINDS[label]} {again}"
         option = "--batch-label" if label == "batch" else "--label"
         named = "" if label == "argparse" else f"{option} {label}"
         checked(project, f"run {spec} --stage -y {named}")
+        if again and is_ours(project):
+            checked(project, f"run --restage {run_id(project, label)} {again} -y")
 
 
 def results(project: Project) -> dict[str, list[Result]]:
-    """By operation, in the order in which they were executed, batches and workflows themselves included."""
+    """By operation, by label, in the order of execution, batches and workflows themselves included."""
     found: dict[str, list[tuple[int, Result]]] = {}
     for directory in (project.home / "runs").iterdir():
         opref = (directory / ".guild/opref").read_text()
         if not opref.endswith(" queue"):
             found.setdefault(opref.split()[-1], []).append((_attr(directory, "started"), result(directory)))
-    return {op: [each for _at, each in sorted(runs, key=lambda run: run[0])] for op, runs in found.items()}
+    return {
+        op: [each for _at, each in sorted(runs, key=lambda run: (run[1].label, run[0]))]
+        for op, runs in found.items()
+    }
 
 
 def result(directory: Path) -> Result:

@@ -1,9 +1,11 @@
 """Staged by one, started by the other: the same output, flags, exit status, scalars and files."""
 
 import re
+import subprocess
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -71,6 +73,25 @@ def test_a_staged_run_gives_the_same_whoever_has_staged_and_whoever_starts_it(
 ) -> None:
     like = "few of ours" if FEW in WAYS[way] else "ours"
     assert agreed(found[way]) == agreed(found[like])
+
+
+def test_a_directory_that_is_staged_runs_by_hand_as_its_message_says(tmp_path: Path, peer: Peer) -> None:
+    assert meant("`--restage`, `--stage-dir`")
+    both = side_by_side(peer, tmp_path, {"show.py": "x = 1\nname = 'a'\nprint(x, repr(name))\n"})
+    said, names = [], []
+    try:
+        for project, option in ((both.ours, "--stage-dir"), (both.theirs, "--stage --run-dir")):
+            target = tmp_path / f"by-hand-{len(said)}"
+            told = checked(project, f'run show.py x=5 "name=ü it\'s" {option} {target} -y')
+            command = re.findall(r'use "(.*)"$', (told.out + told.err).rstrip(), re.MULTILINE)[-1]
+            done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+            said.append(done.stdout)
+            lines = (target / ".guild/ENV").read_text().splitlines()
+            names.append([line.partition("=")[0] for line in lines])
+    finally:
+        both.close()
+    assert said == ['5 "ü it\'s"\n'] * 2
+    assert names[0] == names[1]
 
 
 def agreed(made: Results) -> Results:

@@ -32,6 +32,15 @@ def test_a_switch_is_told_from_a_value(value: bool, how: dict[str, object], is_s
         assert (found.has_arg_switch, found.arg_switch) == ((True, False) if is_switch else (False, None))
 
 
+@pytest.mark.parametrize("value", [True, False])
+def test_a_trial_may_have_the_command_of_its_prototype(value: bool) -> None:
+    flags = [FlagDef("a"), FlagDef("b", arg_switch=False, has_arg_switch=True)]
+    for dest in ("args", "globals"):
+        cmd = render_command(TEMPLATE, {"a": [True, False], "b": [True, False]}, flags, dest, {})
+        found = with_switches([FlagDef("a"), FlagDef("b")], {"a": value, "b": value}, TEMPLATE, cmd)
+        assert list(found) == flags
+
+
 def test_what_is_recorded_stays_and_without_a_command_nothing_is_told() -> None:
     known = FlagDef("a", arg_switch=True, has_arg_switch=True)
     assert with_switches([known], {"a": True}, TEMPLATE, ["python"]) == (known,)
