@@ -5,7 +5,6 @@
 """
 
 import json
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,10 +123,17 @@ def is_ours(project: Project) -> bool:
 def _terminated(project: Project) -> None:
     waiting = project.popen("run wait -y --label terminated")
     waiting.expect("waiting")
-    time.sleep(0.2)  # Guild 0.9 writes LOCK after the start: before that there is nothing to stop
+    # Guild 0.9 writes LOCK after the start: before that there is nothing to stop.
+    wait_until(lambda: is_locked(run_dir(project, "terminated")), what="LOCK")
     checked(project, f"stop {run_id(project, 'terminated')} -y")
     waiting.wait()
     wait_until(lambda: not (project.home / "runs" / run_id(project, "terminated") / ".guild/LOCK").exists())
+
+
+def is_locked(directory: Path) -> bool:
+    """Whether LOCK is there, whole: what `guild stop` looks for."""
+    lock = directory / ".guild/LOCK"
+    return lock.exists() and lock.read_text().isdigit()
 
 
 def checked(project: Project, command: str, code: int = 0) -> Outcome:

@@ -3,14 +3,14 @@
 import fcntl
 import os
 import signal
-import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from tests.faults.processes import kill, processes_of
 from tests.helpers import Project, Running, wait_until
 from tests.interop.conftest import Both
-from tests.interop.gallery import checked, listed, run_dir, run_id
+from tests.interop.gallery import checked, is_locked, listed, run_dir, run_id
 from tests.journeys.test_queue import LEDGER, is_queue, ledger_of
 
 Make = Callable[[Mapping[str, str]], Both]
@@ -27,8 +27,7 @@ def statuses(project: Project) -> dict[str, str]:
 def begin(project: Project, label: str = "a") -> Running:
     running = project.popen(f"run wait.py -y --label {label}")
     running.expect("waiting")
-    lock = run_dir(project, label) / ".guild/LOCK"
-    wait_until(lambda: lock.exists() and lock.read_text().isdigit(), what="LOCK")
+    wait_until(lambda: is_locked(run_dir(project, label)), what="LOCK")
     return running
 
 
@@ -69,7 +68,8 @@ def test_queues_are_stopped_by_the_other_and_leave_nothing_running(both: Make, t
         checked(maker, "run wait.py --stage -y --label job")
         queue = maker.popen("run queue poll-interval=1 -y")
         wait_until(lambda: statuses(pair.ours) == {"job": "running"}, what="the job to be running")
-        time.sleep(0.5)  # Guild 0.9 writes LOCK after the start
+        directory = run_dir(maker, "job")
+        wait_until(partial(is_locked, directory), what="LOCK")
         checked(other, "stop -y")
         queue.wait()
         wait_until(lambda: statuses(pair.ours) != {"job": "running"}, what="the end of the job")
@@ -85,7 +85,8 @@ def test_each_waits_for_the_lock_that_the_other_holds(both: Make) -> None:
         queues = [each.popen("run queue run-once=yes -y") for each in (pair.ours, pair.theirs)]
         staging = pair.ours.popen("run ok.py --stage -y --label b")
         queues[1].expect("Processing staged runs")
-        time.sleep(1)  # nothing may happen
+        staged = ".guild/STAGED"
+        wait_until(lambda: list((pair.home / "staging").glob(f"*/{staged}")), what="the run to be complete")
         assert statuses(pair.ours) == {"a": "staged"}
     staging.wait()
     for queue in queues:
