@@ -6,9 +6,14 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.helpers import Project
+
+# A machine that is busy with something else is no fault: pytest-timeout ends what hangs.
+hypothesis.settings.register_profile("guild", deadline=None)
+hypothesis.settings.load_profile("guild")
 
 _guard = pytest.StashKey[str]()
 
