@@ -18,7 +18,7 @@ from guild.launch.spec import RunSpec
 from guild.launch.upstream import Standing, standing, upstream_ids
 from guild.ops.opdef import FlagDef
 from guild.runs import layout, lifecycle
-from guild.runs.abandoned import is_abandoned
+from guild.runs.abandoned import is_over
 from guild.runs.lease import Doing, Lease
 from guild.runs.lifecycle import Held
 from guild.runs.run import Run
@@ -109,13 +109,12 @@ def _mend(app: App, run: Run) -> None:
 
 def _refuse_active(app: App, run: Run, verb: str) -> None:
     status = run.status()
-    if verb == "restart" and status is RunStatus.PENDING and is_abandoned(app.store, run):
+    if status is RunStatus.STAGED or is_over(app.store, run, status):
         return
-    if status in (RunStatus.PENDING, RunStatus.RUNNING):
-        raise GuildError(
-            f"cannot {verb} run {run.id} because it's {status.value}",
-            "Wait until it has ended, or stop it with 'guild stop'.",
-        )
+    hint = "Wait until it has ended, or stop it with 'guild stop'."
+    if status is RunStatus.PENDING and run.claim_lease() is None:
+        hint = "Guild 0.9 may be about to start it. Try again in a minute."
+    raise GuildError(f"cannot {verb} run {run.id} because it's {status.value}", hint)
 
 
 def _is_done(app: App, run: Run, spec: RunSpec) -> bool:

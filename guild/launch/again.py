@@ -18,6 +18,7 @@ from guild.launch.rejob import Changes
 from guild.launch.spec import RunSpec, dependency_flag_names
 from guild.launch.supervise import read_env
 from guild.runs import attrs, layout, lifecycle, swap
+from guild.runs.abandoned import is_over
 from guild.runs.run import Run
 from guild.runs.status import RunStatus
 from guild.runs.store import RunStore
@@ -44,10 +45,11 @@ class Restage:
 def prepare_restage(
     store: RunStore, run: Run, job: Job, changes: Changes, environ: Mapping[str, str], console: Console
 ) -> Restage:
-    """Make the new directory for a staged or ended run, under no lock. Nothing has changed until
+    """Make the new directory for a staged, ended or abandoned run, under no lock. Nothing has changed until
     `carry_out`. Raises RunChanged for a pending or running run, GuildError, OSError."""
     seen = lifecycle.witness(run)
-    if not (seen.status.is_ended or seen.status is RunStatus.STAGED):
+    is_staged = seen.status is RunStatus.STAGED
+    if not (is_staged or is_over(store, run, seen.status)):
         raise RunChanged(f"cannot restage run {run.id} because it's {seen.status.value}")
     is_batch = layout.PROTO in job.parts
     tags = changes.batch_tags if is_batch else changes.tags
@@ -75,7 +77,7 @@ def prepare_restage(
     except BaseException:
         swap.remove(store, place)
         raise
-    return Restage(run, made, seen, store.new_id() if seen.status.is_ended else "")
+    return Restage(run, made, seen, "" if is_staged else store.new_id())
 
 
 def carry_out(held: lifecycle.Held, restage: Restage) -> Path | None:

@@ -1,5 +1,6 @@
 """What Guild 0.9 has left pending: its batches make all trials at once, and one that ends early leaves those
-whose turn had not come. Its PENDING does not say who wrote it."""
+whose turn had not come; a queue that is killed leaves the run that it was about to start. PENDING does not
+say who wrote it."""
 
 import os
 import time
@@ -12,6 +13,11 @@ from guild.runs.store import RunStore
 YOUNG_SECONDS = 60.0  # so old a PENDING of Guild 0.9 may still be that of a run which is about to start
 
 
+def is_over(store: RunStore, run: Run, status: RunStatus) -> bool:
+    """Whether nobody executes this run or is about to: it has ended, or it is abandoned."""
+    return status.is_ended or (status is RunStatus.PENDING and is_abandoned(store, run))
+
+
 def is_abandoned(store: RunStore, run: Run) -> bool:
     """Whether a pending run is one that nobody is about to start.
 
@@ -21,7 +27,7 @@ def is_abandoned(store: RunStore, run: Run) -> bool:
     since = run.pending_since()
     if since is None or run.claim_lease() is not None:
         return False
-    if not 0 <= time.time() - since <= YOUNG_SECONDS:
+    if abs(time.time() - since) > YOUNG_SECONDS:  # clocks of hosts that share a home differ a little
         return True
     return any(_came_after(batch, since) for batch in _batches_of(store, run))
 

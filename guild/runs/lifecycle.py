@@ -16,7 +16,7 @@ from guild.base import files
 from guild.base.processes import ProcessId, this_process
 from guild.errors import LockTimeout, RunChanged
 from guild.runs import attrs, layout, swap
-from guild.runs.abandoned import is_abandoned
+from guild.runs.abandoned import is_over
 from guild.runs.lease import Doing, Lease
 from guild.runs.order import Order
 from guild.runs.run import Run, home_of
@@ -147,7 +147,7 @@ def claim(held: Held, run: Run, lease: Lease) -> None:
 def restart(held: Held, run: Run, lease: Lease) -> None:
     """ended, or pending and abandoned -> pending, ours, in place. Raises RunChanged if it is neither."""
     status = run.status()
-    if not status.is_ended and not (status is RunStatus.PENDING and is_abandoned(held.store, run)):
+    if not is_over(held.store, run, status):
         raise RunChanged(f"run {run.id} is {status.value}")
     _write_lease(run, lease)
     files.write_whole(run.guild_dir / layout.PENDING, lease.token.encode(), temp_dir=run.guild_dir)
@@ -332,7 +332,7 @@ def restage(held: Held, run: Run, seen: Witness, made: Run, trash_id: str, sync:
     not what it was prepared from.
     """
     now = witness(run)
-    if now != seen:
+    if now != seen or not (now.status is RunStatus.STAGED or is_over(held.store, run, now.status)):
         raise RunChanged(f"run {run.id} has changed meanwhile: it is {now.status.value}")
     for name in ("label", "tags", "comments", "marked"):
         old = run.guild_dir / layout.ATTRS / name
@@ -360,12 +360,12 @@ def drop_rights(run: Run) -> None:
 
 
 def stage_in_place(held: Held, run: Run, write: Callable[[], None]) -> int:
-    """`--restart RUN --stage`: an ended or staged run goes to the end of the order, files kept.
+    """`--restart RUN --stage`: a staged, ended or abandoned run goes to the end of the order, files kept.
 
     `write` replaces the attributes that changed; returns the new start time (µs).
     """
     status = run.status()
-    if not (status.is_ended or status is RunStatus.STAGED):
+    if not (status is RunStatus.STAGED or is_over(held.store, run, status)):
         raise RunChanged(f"run {run.id} is {status.value}")
     write()
     started = held.store.next_start()
@@ -373,7 +373,7 @@ def stage_in_place(held: Held, run: Run, write: Callable[[], None]) -> int:
     attrs.write_attr(run.guild_dir, layout.STARTED, started, sync=True)
     files.write_whole(run.guild_dir / layout.STAGED, b"", sync=True)
     # A dead holder's lease must not be found, and recovered, when Guild 0.9 is about to start this.
-    for name in (layout.LOCK, layout.LEASE):
+    for name in (layout.PENDING, layout.LOCK, layout.LEASE):
         files.remove_file(run.guild_dir / name)
     held.store.ring(run.id, "staged", started)
     return started

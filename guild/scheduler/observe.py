@@ -147,9 +147,8 @@ class Observer:
         """Whether a pending run is in progress: leased by us, or by Guild 0.9 and not abandoned."""
         if not is_abandoned(self._store, run):
             return True
-        self.notes.append(
-            Note(run.id, f"Not waiting for run {run.id}: it is pending, and nobody has started it for long")
-        )
+        text = f"Not waiting for run {run.id}: it is pending, and nobody has started it for long"
+        self.notes.append(Note(run.id, f"{text} ('guild run --start {run.short_id}' does that)"))
         return False
 
 
