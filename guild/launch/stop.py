@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from guild.base.processes import (
     ProcessId,
@@ -32,6 +32,7 @@ from guild.runs.store import RunStore
 
 BEFORE_IT_BEGAN = "stopped before it began"
 WITHOUT_SUPERVISOR = "stopped; its supervisor was gone"
+WITH_ITS_STARTER = "stopped with the run that had started it"
 _LATE = 20.0  # seconds that a supervisor gets beyond the grace, to record the end
 _REST_LATER = 5.0  # seconds that a process gets to end those below it itself
 _OTHERS_RECORD = 5.0  # seconds that Guild 0.9 gets to record the end of its run
@@ -54,6 +55,7 @@ class Stopping:
     _execution: "_Execution | None" = None
     _asked: ProcessId | None = None
     _tree: "_Tree | None" = None
+    _inner: "Sequence[tuple[Run, _Execution]]" = ()  # of Guild 0.9, in the same tree of processes
 
     def has_ended(self) -> bool:
         """Look again, and do what is due. Whether the run is neither running nor about to."""
@@ -89,6 +91,9 @@ class Stopping:
             if self._tree.may_record_itself():
                 return False
             _record_stopped(self.store, self.run, self._execution, WITHOUT_SUPERVISOR)
+        for run, execution in self._inner:  # who would have recorded their end has gone with the tree
+            if is_run_dir(run.path) and run.status() is RunStatus.ERROR and run.exit_status() is None:
+                _record_stopped(self.store, run, execution, WITH_ITS_STARTER)
         return True
 
 
@@ -127,6 +132,9 @@ class _Tree:
         if not top_alive and not left:
             self._gone_at = self._gone_at or now
             return True
+        if top_alive and now >= self.term_rest_at:  # a batch of Guild 0.9 may have begun the next trial
+            left = list({*left, *descendants(self.top.pid)})
+            self.rest = left
         if now >= self.kill_at:
             kill_all([self.top, *left])
         elif left and (not top_alive or now >= self.term_rest_at):
@@ -173,7 +181,8 @@ def _stop_pending(store: RunStore, run: Run, seen: _Execution, environ: Mapping[
     if lease is None:
         raise CannotStop(
             f"run {run.id} is pending and nobody is known to be starting it",
-            f"Guild 0.9 has left it so. To remove it, use 'guild runs rm {run.short_id}'.",
+            f"Guild 0.9 has left it so. 'guild run --start {run.short_id}' starts it, "
+            f"'guild runs rm {run.short_id}' removes it.",
         )
     if _is_held_by_queue(store, lease) or not is_alive(lease.holder):
         if _end_claim(store, run, lease):
@@ -229,7 +238,16 @@ def _stop_foreign(
         if run.is_lock_alive():
             raise CannotStop(f"the process of run {run.id} cannot be seen from here")
         return Stopping(store, run)
-    return _end_tree(store, run, process, seen, grace_of(run, environ), records_itself=True)
+    inner = _executed_by(store, descendants(process.pid))
+    stopping = _end_tree(store, run, process, seen, grace_of(run, environ), records_itself=True)
+    return replace(stopping, _inner=inner)
+
+
+def _executed_by(store: RunStore, processes: Sequence[ProcessId]) -> list[tuple[Run, _Execution]]:
+    """The runs of Guild 0.9 that these processes execute: the job of a queue, a trial, a step."""
+    pids = {process.pid for process in processes}
+    runs = [run for run in store.runs() if run.lock_pid() in pids] if pids else []
+    return [(run, _Execution.of(run)) for run in runs if run.status() is RunStatus.RUNNING]
 
 
 def _end_tree(

@@ -51,6 +51,12 @@ signal.signal(signal.SIGTERM, end)
 print("ready", flush=True)
 while True: signal.pause()
 """
+# Begins another process as soon as it is asked to end, and waits for that.
+BEGINS_ANOTHER = (
+    "import signal, subprocess, sys\n"
+    f"def another(number, frame): sys.exit(subprocess.call([sys.executable, '-c', {SLEEPS!r}]))\n"
+    "signal.signal(signal.SIGTERM, another); print('ready', flush=True); signal.pause()"
+)
 DRAINABLE = (
     "import signal, sys; signal.signal(signal.SIGUSR1, lambda *a: sys.exit(7))\n"
     "print('ready', flush=True); signal.pause()"
@@ -213,8 +219,8 @@ def test_a_run_that_has_ended_meanwhile_needs_nothing(store: RunStore) -> None:
 # Runs of Guild 0.9: LOCK holds a bare pid.
 
 
-def foreign(store: RunStore, pid: int, age: float = 0.0) -> Run:
-    run = make_run(store.home.path, "f", status="none", started=1)
+def foreign(store: RunStore, pid: int, age: float = 0.0, run_id: str = "f", opref: str | None = None) -> Run:
+    run = make_run(store.home.path, run_id, status="none", started=1, opref=opref)
     lock = run.guild_dir / layout.LOCK
     lock.write_text(str(pid))
     os.utime(lock, (time.time() - age, time.time() - age))
@@ -242,6 +248,37 @@ def test_what_guild_0_9_records_itself_stands(store: RunStore, spawn: Spawn) -> 
     attrs.write_attr(run.guild_dir, layout.EXIT_STATUS, 3)
     assert stopped(stopping)
     assert run.exit_status() == 3
+
+
+def test_the_job_of_a_queue_of_guild_0_9_that_ends_with_it_is_recorded(
+    store: RunStore, spawn: Spawn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stop, "_OTHERS_RECORD", 0.0)
+    parent, other = spawn(PARENT), spawn()
+    queue = foreign(store, parent.popen.pid, run_id="q", opref=QUEUE)
+    job = foreign(store, int(parent.said[1]), run_id="job")
+    beside = foreign(store, other.popen.pid, run_id="beside")
+    stale = foreign(store, int(parent.said[1]), run_id="stale", age=3600)
+    assert stopped(request_stop(store, queue, QUICK))
+    assert (queue.exit_status(), job.exit_status(), stale.exit_status()) == (-15, -15, None)
+    assert job.reason() == "stopped with the run that had started it"
+    assert beside.status() is RunStatus.RUNNING
+
+
+def test_what_is_begun_while_it_is_asked_to_end_is_ended_too(
+    store: RunStore, spawn: Spawn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch of Guild 0.9 begins its next trial when it and its trial are stopped at the same time."""
+    monkeypatch.setattr(stop, "_OTHERS_RECORD", 0.0)
+    monkeypatch.setattr(stop, "_REST_LATER", 0.5)
+    batch = spawn(BEGINS_ANOTHER)
+    run = foreign(store, batch.popen.pid)
+    stopping = request_stop(store, run, {})
+    wait_until(lambda: processes.descendants(batch.popen.pid), what="another process")
+    another = processes.descendants(batch.popen.pid)
+    assert stopped(stopping)
+    assert not any(processes.is_alive(each) for each in another)
+    assert batch.popen.wait() != -signal.SIGKILL
 
 
 def test_a_process_that_began_after_lock_was_written_is_never_signalled(
