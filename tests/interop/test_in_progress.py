@@ -3,6 +3,7 @@
 import fcntl
 import os
 import signal
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,8 @@ from tests.faults.processes import kill, processes_of
 from tests.helpers import Project, Running, wait_until
 from tests.interop.conftest import Both
 from tests.interop.gallery import checked, is_locked, listed, run_dir, run_id
+from tests.interop.meant import meant
+from tests.interop.sameness import said
 from tests.journeys.test_queue import LEDGER, is_queue, ledger_of
 
 Make = Callable[[Mapping[str, str]], Both]
@@ -46,6 +49,20 @@ def test_what_is_running_is_running_for_both_and_either_stops_it(both: Make) -> 
         checked(other, "runs rm -y -p")
 
 
+def test_what_runs_in_the_background_is_ended_and_recorded_before_either_deletes_it(both: Make) -> None:
+    pair = both(FILES)
+    for maker, other in ((pair.ours, pair.theirs), (pair.theirs, pair.ours)):
+        checked(maker, "run wait.py -b -y --label a")
+        wait_until(partial(is_locked, run_dir(maker, "a")), what="LOCK")
+        assert "Stopping" in checked(other, "runs rm -y").err
+        trashed = next((pair.home / "trash/runs").iterdir()) / ".guild"
+        wait_until((trashed / "attrs/exit_status").exists, what="the end on record")
+        (theirs,), (ours,) = said(pair, "runs -d --json").json()
+        assert theirs["status"] == ours["status"] == "terminated"
+        assert not processes_of(pair.home)
+        checked(other, "runs purge -y")
+
+
 def test_a_run_of_theirs_in_progress_is_waited_for_and_not_started_again(both: Make, tmp_path: Path) -> None:
     pair = both(FILES)
     running = begin(pair.theirs)
@@ -73,6 +90,8 @@ def test_queues_are_stopped_by_the_other_and_leave_nothing_running(both: Make, t
         checked(other, "stop -y")
         queue.wait()
         wait_until(lambda: statuses(pair.ours) != {"job": "running"}, what="the end of the job")
+        assert meant("Ending a queue")
+        assert statuses(pair.ours) == statuses(pair.theirs) == {"job": "terminated"}
         assert not [each for each in processes_of(pair.home) if each.kind in ("job", "queue")]
         checked(pair.ours, "runs rm -y -p")
 
@@ -130,6 +149,39 @@ def test_what_a_killed_queue_of_ours_had_claimed_is_run_by_either(both: Make, tm
     assert ledger_of(tmp_path / "ledger") == [("begin", "1"), ("end", "1")]
 
 
+def test_what_a_killed_queue_of_theirs_had_claimed_holds_up_nobody_and_can_be_staged_again(
+    both: Make,
+) -> None:
+    pair = both(FILES)
+    for label in "abc":
+        checked(pair.theirs, f"run ok.py --stage -y --label {label}")
+    pending = [run_dir(pair.ours, label) / ".guild/PENDING" for label in "ab"]
+    for marker in pending:
+        queue = pair.theirs.popen("run queue -y")
+        wait_until(marker.exists, what="the claim")
+        while found := processes_of(pair.home):  # the job's may just be coming
+            for each in found:
+                kill(each.pid)
+            queue.wait()
+    assert statuses(pair.ours) == statuses(pair.theirs) == {"a": "pending", "b": "pending", "c": "staged"}
+    refused = pair.ours.guild(f"run --restart {run_id(pair.ours, 'a')} --stage -y")
+    assert refused.code == 1
+    assert "Guild 0.9 may be about to start it" in refused.err
+    long_ago = time.time() - 90
+    for marker in pending:
+        os.utime(marker, (long_ago, long_ago))
+    queue = pair.ours.popen("run queue run-once=yes -y")
+    assert queue.wait().code == 0
+    for label in "ab":
+        text = f"Not waiting for run {run_id(pair.ours, label)}: it is pending"
+        assert text in queue.err
+    checked(pair.ours, f"run --restart {run_id(pair.ours, 'a')} --stage -y --label a")
+    checked(pair.ours, f"run --restage {run_id(pair.ours, 'b')} -y --label b")
+    assert statuses(pair.theirs) == {"a": "staged", "b": "staged", "c": "completed"}
+    checked(pair.theirs, "run queue run-once=yes poll-interval=1 -y")
+    assert set(statuses(pair.ours).values()) == {"completed"}
+
+
 def test_restaged_runs_come_last_for_their_queue_and_first_for_ours(both: Make) -> None:
     pair = both(FILES)
     for label in "abc":
@@ -145,6 +197,7 @@ def test_restaged_runs_come_last_for_their_queue_and_first_for_ours(both: Make) 
 
     assert order(pair.theirs) == "acb"
     for label in "abc":
-        checked(pair.ours, f"run --restart {run_id(pair.ours, label)} --stage -y --label {label}")
+        stager = pair.theirs if label == "b" else pair.ours
+        checked(stager, f"run --restart {run_id(pair.ours, label)} --stage -y --label {label}")
     checked(pair.ours, f"run --restage {run_id(pair.ours, 'c')} -y --label c")
     assert order(pair.ours) == "cab"
