@@ -92,11 +92,11 @@ def _chosen(app: App, options: StopOptions) -> list[Seen]:
 
 
 def stop_runs(app: App, runs: Sequence[Run], wait: bool = True) -> bool:
-    """Stop these, queues first, which end their own runs; then the oldest first, so that a batch or workflow
-    does not begin its next run in between. Whether all could be. Says what it does."""
-    queues = [run for run in runs if run.is_queue]
-    others = sorted((run for run in runs if not run.is_queue), key=lambda run: run.timestamp or 0)
-    done = [_stop_all(app, group, wait) for group in (queues, others) if group]
+    """Stop these: first queues, batches and workflows, which end their own runs, and would begin the next one
+    if theirs ended before them. Whether all could be. Says what it does."""
+    leaders = [run for run in runs if run.leads_others]
+    others = [run for run in runs if not run.leads_others]
+    done = [_stop_all(app, group, wait) for group in (leaders, others) if group]
     return all(done)
 
 

@@ -64,6 +64,11 @@ class Run:
     def is_queue(self) -> bool:
         return self.opref is not None and self.opref.is_queue
 
+    @property
+    def leads_others(self) -> bool:
+        """Whether it executes runs of its own: a queue, a batch, a workflow."""
+        return self.is_queue or self.has(layout.PROTO) or bool(self.list_attr("steps"))
+
     def attr(self, name: str, default: Any = None) -> Any:
         """The attribute, or `default` where it is missing, null or damaged."""
         file = f"{layout.ATTRS}/{name}"
