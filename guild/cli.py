@@ -40,6 +40,10 @@ COMMANDS = {
     "watch": ("watch", "Follow the output of a run until it ends."),
 }
 ALIASES = {"ops": "operations"}
+ABSENT = frozenset((
+    "download", "install", "package", "packages", "publish", "pull", "push", "remote", "remotes", "search",
+    "shell", "sync", "sys", "tensorflow", "uninstall", "view",
+))  # fmt: skip
 
 
 def _change_dir(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
@@ -62,6 +66,8 @@ def _show_version(ctx: click.Context, param: click.Parameter, value: bool) -> No
     cls=LazyGroup,
     table=COMMANDS,
     aliases=ALIASES,
+    absent=ABSENT,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option(
@@ -86,6 +92,9 @@ def _show_version(ctx: click.Context, param: click.Parameter, value: bool) -> No
 @click.pass_context
 def root(ctx: click.Context, home: str | None, debug: bool) -> None:
     """Run, stage, queue, track and compare experiments."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+        return
     from guild.app import Globals, make_app
 
     ctx.obj = make_app(Globals(home, debug))
@@ -150,8 +159,16 @@ def _usage_text(error: click.ClickException) -> str:
     """As Guild 0.9 says it: with one option that comes near, if any."""
     if not isinstance(error, click.NoSuchOption):
         return error.format_message()
+    if said := _REFUSED.get(error.option_name):
+        return said
     near = sorted(error.possibilities or (), key=lambda name: -_nearness(name, error.option_name))
     return f"unrecognized option '{error.option_name}'" + (f" (did you mean {near[0]}?)" if near else "")
+
+
+_REFUSED = {
+    **dict.fromkeys(("-r", "--remote"), "--remote is not supported: runs are on this machine only"),
+    "-S": "a status after -S is one or more of the letters r, c, e, t, p and s",
+}
 
 
 def _nearness(name: str, typed: str) -> float:

@@ -55,10 +55,12 @@ def config_path(environ: Mapping[str, str], cwd: Path) -> Path:
 
 
 def user_config(environ: Mapping[str, str], cwd: Path) -> UserConfig:
-    """The settings that hold in `cwd`; none where there is no file.
+    """The settings that hold in `cwd`; none where there is no file, or GUILD_CONFIG is empty.
 
     Raises GuildError, naming the file, for one that cannot be read or has another form.
     """
+    if environ.get("GUILD_CONFIG") == "":
+        return UserConfig(None, {})
     path = config_path(environ, cwd)
     try:
         document = yamlio.load(files.read_regular(path))

@@ -29,6 +29,8 @@ def test_settings_are_in_the_users_home_in_the_directory_or_where_the_environmen
     (tmp_path / "other.yml").write_text("diff: {command: of-environment}")
     environ["GUILD_CONFIG"] = "other.yml"
     assert command() == "of-environment"
+    environ["GUILD_CONFIG"] = ""
+    assert command() is None
 
 
 def test_the_users_home_is_meant_even_where_it_has_no_guild_directory(tmp_path: Path) -> None:

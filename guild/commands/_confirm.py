@@ -28,16 +28,17 @@ def confirm(app: App, intro: str, runs: Sequence[Seen], question: str, default: 
 
 
 def ask(question: str, default: bool) -> bool:
-    """One question on stderr, answered on stdin. Raises click.Abort at the end of the input."""
-    while True:
-        click.echo(f"{question} {'(Y/n)' if default else '(y/N)'} ", nl=False, err=True)
-        line = sys.stdin.readline()
-        if not line:
-            click.echo(err=True)
-            raise click.Abort
-        answer = line.strip().lower()
-        if answer in ("y", "yes", "n", "no", ""):
-            return default if not answer else answer[0] == "y"
+    """One question on stderr, answered on stdin: what is not `y` or `yes` is no.
+
+    Raises click.Abort at the end of the input.
+    """
+    click.echo(f"{question} {'(Y/n)' if default else '(y/N)'} ", nl=False, err=True)
+    line = sys.stdin.readline()
+    if not line:
+        click.echo(err=True)
+        raise click.Abort
+    answer = line.strip().lower()
+    return answer in ("y", "yes") if answer else default
 
 
 def act_on_each(runs: Sequence[Run], act: Callable[[Run], T], verb: str, past: str) -> list[T]:

@@ -1,6 +1,7 @@
 """A group of commands that are imported when they are asked for (tests go through the help of each)."""
 
 import importlib
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,14 +12,21 @@ if TYPE_CHECKING:
 
 class LazyGroup(click.Group):
     """`table`: name -> (module of guild.commands with the attribute `command`, line for the help), so that
-    help loads none of them. `aliases`: other names, which help leaves out."""
+    help loads none of them. `aliases`: other names, which help leaves out. `absent`: commands of Guild 0.9
+    that are not there."""
 
     def __init__(
-        self, *args: Any, table: dict[str, tuple[str, str]], aliases: dict[str, str], **kw: Any
+        self,
+        *args: Any,
+        table: dict[str, tuple[str, str]],
+        aliases: dict[str, str],
+        absent: Collection[str] = (),
+        **kw: Any,
     ) -> None:
         super().__init__(*args, **kw)
         self.table = table
         self.aliases = aliases
+        self.absent = absent
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(self.table)
@@ -49,6 +57,8 @@ class LazyGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError:
+            if args[0] in self.absent:
+                ctx.fail(f"'{args[0]}' of Guild 0.9 is not supported here")
             from difflib import get_close_matches
 
             near = get_close_matches(args[0], [*self.table, *self.aliases], 1)

@@ -147,17 +147,14 @@ def _refuse(text: str) -> None:
 
 def confirm(action: str, subject: str, lines: list[str], options: RunOptions) -> bool:
     """Say what is about to happen and ask, unless --yes. An empty answer means yes."""
+    from guild.commands._confirm import ask
+
     if options.yes:
         return True
     click.echo(f"You are about to {action} {subject}", err=True)
     for line in lines:
         click.echo(line, err=True)
-    while True:
-        answer = click.prompt("Continue? (Y/n)", default="", show_default=False, prompt_suffix=" ", err=True)
-        if answer.strip().lower() in ("", "y", "yes"):
-            return True
-        if answer.strip().lower() in ("n", "no"):
-            return False
+    return ask("Continue?", True)
 
 
 def say(text: str, options: RunOptions) -> None:

@@ -29,7 +29,8 @@ _LETTERS = {
     "p": RunStatus.PENDING,
     "s": RunStatus.STAGED,
 }
-_COMBINED = re.compile(r"-S[rcetps]{2,}\Z")
+_COMBINED = re.compile(r"-S([rcetps]{2,})\Z")
+_STATUSES = re.compile(r"[rcetps]+\Z")
 
 _FILTERS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("-F", "--filter", "f_expressions"), {
@@ -54,19 +55,24 @@ _FILTERS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
 
 
 class RunsCommand(click.Command):
-    """Takes combined status options: `-Set` for `-Se -St`."""
+    """Takes combined status options: `-Set` or `-S et` for `-Se -St`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, split_statuses(args))
 
 
 def split_statuses(args: Sequence[str]) -> list[str]:
-    """`-Set` becomes `-Se -St`, up to `--`."""
+    """`-Set` and `-S et` become `-Se -St`, up to `--`."""
     split: list[str] = []
     for at, arg in enumerate(args):
         if arg == "--":
             return [*split, *args[at:]]
-        split += [f"-S{letter}" for letter in arg[2:]] if _COMBINED.match(arg) else [arg]
+        if split and split[-1] == "-S" and _STATUSES.match(arg):
+            split[-1:] = [f"-S{letter}" for letter in arg]
+        elif combined := _COMBINED.match(arg):
+            split += [f"-S{letter}" for letter in combined[1]]
+        else:
+            split.append(arg)
     return split
 
 

@@ -34,8 +34,14 @@ def _echo(value: Any, pretty: bool) -> None:
     click.echo(json.dumps(plain(value), allow_nan=False, indent=2 if pretty else None, sort_keys=pretty))
 
 
-@click.group("api", context_settings=SETTINGS, short_help="Print runs and operations as JSON.")
-def command() -> None:
+@click.group(
+    "api",
+    invoke_without_command=True,
+    context_settings=SETTINGS,
+    short_help="Print runs and operations as JSON.",
+)
+@click.pass_context
+def command(ctx: click.Context) -> None:
     """Print runs, comparisons and operations as JSON, for scripts.
 
     \b
@@ -43,6 +49,8 @@ def command() -> None:
     guild api compare -Fo train          the table of 'guild compare'
     guild api ops                        the operations of this project
     """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 @command.command(

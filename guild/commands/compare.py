@@ -120,7 +120,8 @@ def command(app: App, /, **params: Any) -> None:
     _check(options)
     wanted = options.wanted()
     if options.print_scalars:
-        _print_scalars(_seen(app, options))
+        # Of batches too: those of their trials are there under the names of these.
+        _print_scalars(chosen(app, options.specs, options.filters, ":"))
     elif options.json:
         rows = make_table(_seen(app, options), wanted, lambda _: None).rows
         click.echo(json_text([as_json(row.seen, options.all_scalars) for row in rows]))
@@ -210,6 +211,7 @@ def _write_csv(app: App, target: str, table: Table) -> None:
 
     path = Path(os.path.abspath(app.cwd / target))
     try:
+        os.makedirs(path.parent, exist_ok=True)
         write_named(path, data)
     except OSError as e:
         raise GuildError(

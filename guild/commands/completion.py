@@ -87,7 +87,7 @@ def _install(app: App, shell: str, script: str, shell_init: str | None) -> None:
         os.makedirs(rc.parent, exist_ok=True)
         with open(rc, "a", encoding="utf-8") as f:
             f.write(("\n" if text and not text.endswith("\n") else "") + line + "\n")
-    click.echo("Completion works in every terminal that you open from now on.", err=True)
+    click.echo("Completion works in every terminal that you open from now on.")
 
 
 def _is_ours(line: str, path: Path) -> bool:

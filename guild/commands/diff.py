@@ -16,6 +16,7 @@ from guild.errors import EXIT_USAGE, GuildError
 from guild.runs import layout
 from guild.runs.filters import Filters
 from guild.runs.run import Run
+from guild.runs.selection import look
 
 if TYPE_CHECKING:
     from guild.commands._files_diff import Pair, Pairs, Side
@@ -115,12 +116,10 @@ def _check(options: DiffOptions, specs: Sequence[str]) -> None:
 
 def _runs(app: App, specs: Sequence[str], filters: Filters, options: DiffOptions) -> list[Run]:
     """One run where it is compared with a directory, else two."""
-    if options.by_directory:
+    if options.by_directory or specs:
         found = chosen(app, specs, filters, "1")
-    elif specs:
-        found = chosen(app, specs, filters, None)
     else:
-        found = chosen(app, (), filters, ":2")[::-1]
+        found = list(look(app.store, filters)[:2])[::-1]
     if not found:
         raise GuildError("no matching runs", "Try 'guild runs' for a list.")
     runs = [seen.run for seen in found]

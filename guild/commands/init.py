@@ -124,7 +124,7 @@ def _make_home(app: App, place: Path, linked: Path | None, isolate_resources: bo
         # Its files are no source code of the project.
         (path / _nocopy()).touch()
         _make_cache(app, Home(path), isolate_resources)
-    click.echo(f"Guild environment initialized in {place}", err=True)
+    click.echo(f"Guild environment initialized in {place}")
     _say_if_overruled(app, path)
 
 

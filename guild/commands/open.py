@@ -41,6 +41,8 @@ def command(app: App, /, spec: str | None, cmd: str, shell: bool, shell_cmd: str
     guild open --shell             a shell in its directory
     """
     filters = take_filters(params)
+    if shell and shell_cmd:
+        raise GuildError("--shell-cmd and --shell cannot both be specified", _TRY)
     if cmd and (shell or shell_cmd):
         raise GuildError(f"--{'shell' if shell else 'shell-cmd'} and --cmd cannot both be specified", _TRY)
     if params["output"] and (params["path"] or params["sourcecode"]):

@@ -26,10 +26,11 @@ COMMANDS = {
     "tag": ("runs_tag", "Add and remove tags of runs."),
 }
 ALIASES = {"rm": "delete"}
+ABSENT = frozenset(("publish", "pull", "push"))
 
 
 class RunsGroup(LazyGroup):
-    """Takes `-Set` for `-Se -St`."""
+    """Takes `-Set` or `-S et` for `-Se -St`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, split_statuses(args))
@@ -40,6 +41,7 @@ class RunsGroup(LazyGroup):
     cls=RunsGroup,
     table=COMMANDS,
     aliases=ALIASES,
+    absent=ABSENT,
     invoke_without_command=True,
     context_settings=SETTINGS,
     short_help="List runs; info, delete, restore, and more.",

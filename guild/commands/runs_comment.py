@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from guild.app import App
+from guild.base.text import table
 from guild.commands._change_runs import change_runs, read_list, write_or_delete
 from guild.commands._comments import comment_lines, comments_of
 from guild.commands._confirm import confirm
@@ -19,7 +20,7 @@ from guild.commands._runs_options import (
     take_filters,
     yes_option,
 )
-from guild.commands._show import echo_table, run_row
+from guild.commands._show import run_row
 from guild.errors import GuildError
 from guild.runs.run import Run
 from guild.runs.seen import Seen
@@ -94,8 +95,9 @@ def _check(options: CommentOptions) -> None:
 
 
 def _list(app: App, runs: Sequence[Seen]) -> None:
-    for seen in runs:
-        echo_table([run_row(seen, seen.run.short_id, app.cwd)])
+    rows = table([run_row(seen, seen.run.short_id, app.cwd) for seen in runs])
+    for seen, row in zip(runs, rows, strict=True):
+        click.echo(row)
         comments = comments_of(seen.run)
         for at, comment in enumerate(comments, 1):
             for line in comment_lines(comment, f"[{at}] "):
@@ -131,7 +133,6 @@ def _delete(app: App, runs: Sequence[Seen], options: CommentOptions, index: int)
 def _add(app: App, runs: Sequence[Seen], options: CommentOptions) -> int:
     body = (options.add or "").strip()
     if options.edit or options.add is None:
-        from guild.base.text import table
         from guild.commands._edit import edit_comment
 
         rows = table([run_row(seen, f"[{seen.run.short_id}]", app.cwd) for seen in runs], 1)

@@ -104,7 +104,10 @@ def _fact(seen: Seen, name: str) -> Any:
 
 def _attr_text(seen: Seen, name: str) -> str:
     """As YAML, a text as it is. Raises GuildError for an attribute that the run does not have."""
-    value = seen.is_marked if name == "marked" else attr_value(seen, name)
+    if name == "op":  # the file, though a column of this name is the operation's
+        value = seen.run.attr(name)
+    else:
+        value = seen.is_marked if name == "marked" else attr_value(seen, name)
     if value is None:
         value = _fact(seen, name)
     if value is None:

@@ -54,8 +54,8 @@ class Fields:
         return _plain(self._seen.flags.get(name))
 
     def _scalar(self, name: str) -> Any:
-        prefix, sep, tag = name.rpartition("#")
-        return self._values.value(Column("scalar", tag, prefix if sep else None))
+        prefix, _, tag = name.rpartition("#")
+        return self._values.value(Column("scalar", tag, prefix or None))
 
 
 def _computed(name: str, value: Any) -> Computed | None:

@@ -127,8 +127,8 @@ def _operation_test(spec: str) -> Callable[[Seen], bool]:
 
 
 def _is_like(text: str, pattern: str) -> bool:
-    if not any(c in pattern for c in "*?["):
+    """`*` stands for any text; alone, for any model or package, but not for none."""
+    if "*" not in pattern:
         return text == pattern
-    from fnmatch import fnmatchcase
-
-    return fnmatchcase(text, pattern)
+    wanted = ".*".join(map(re.escape, pattern.split("*")))
+    return text != "" and re.fullmatch(wanted, text, re.DOTALL) is not None

@@ -59,7 +59,7 @@ def select(runs: Sequence[T], specs: Sequence[str]) -> list[T]:
     """The runs that each of `specs` names, in that order, none twice.
 
     `N`: the N-th (from 1); `A:B`: from A to B, ends may be left out; else the beginning of an id, or the path
-    of a run directory. Raises GuildError for one that names no run, or several.
+    of a run directory. Raises GuildError for one that names no run, or several; a range may be empty.
     """
     chosen: dict[str, T] = {}
     for spec in specs:
@@ -73,12 +73,8 @@ def _select_one(runs: Sequence[T], spec: str) -> Sequence[T]:
         at = int(spec)
         if found := runs[at - 1 : at]:
             return found
-    span = _RANGE.match(spec)
-    if span:
-        found = _in_range(runs, span[1], span[2])
-        if not found:
-            raise _not_found(spec)
-        return found
+    if span := _RANGE.match(spec):
+        return _in_range(runs, span)
     if "/" in spec:
         return [_by_id(runs, os.path.basename(os.path.realpath(spec)), spec)]
     if _INDEX.match(spec) and len(spec) < _SHORTEST_NUMERIC_ID:
@@ -86,11 +82,13 @@ def _select_one(runs: Sequence[T], spec: str) -> Sequence[T]:
     return [_by_id(runs, spec)]
 
 
-def _in_range(runs: Sequence[T], first: str, last: str) -> Sequence[T]:
-    start = int(first[:10]) if first else 1
-    if start < 1:
-        return ()
-    end = int(last[:10]) if last else len(runs)
+def _in_range(runs: Sequence[T], span: re.Match[str]) -> Sequence[T]:
+    """The runs of a range, which may be none: `21:` where there are twenty. An end that is named must be
+    there, so that a slip (`1:22` for `1:2`) does not take all runs."""
+    start = int(span[1][:10]) if span[1] else 1
+    end = int(span[2][:10]) if span[2] else len(runs)
+    if start < 1 or end > len(runs):
+        raise _not_found(span[0])
     return runs[start - 1 : end]
 
 
@@ -153,7 +151,9 @@ def find_one(store: RunStore, text: str, runs: Sequence[Run] | None = None) -> R
 
 
 def _one(found: Sequence[Run], text: str) -> Run:
-    if len(found) != 1:
+    if not found:
+        raise _not_found(text)
+    if len(found) > 1:
         raise _ambiguous(text, [run.id for run in found])
     return found[0]
 

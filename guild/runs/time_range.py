@@ -25,6 +25,7 @@ _DAYS = {"today": 0, "yesterday": 1}
 _DATE = re.compile(r"(?:([0-9]{4}|[0-9]{2})-)?([0-9]{1,2})-([0-9]{1,2})\Z")
 _TIME = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?\Z")
 _ISO = re.compile(r"(?<=[0-9])t(?=[0-9])")  # between date and time
+_GLUED = re.compile(r"(?<=[0-9])(?=[a-z])")  # `3days`
 _COUNT = re.compile(r"[0-9]{1,9}\Z")
 
 
@@ -65,7 +66,7 @@ def parse_range(text: str, now: datetime) -> TimeRange:
 
     Raises GuildError for a text that is no range, or one that the calendar does not have.
     """
-    words = _ISO.sub(" ", text.lower()).split()
+    words = _GLUED.sub(" ", _ISO.sub(" ", text.lower())).split()
     reader = _Reader(words, _Clock(now))
     try:
         found = reader.range()

@@ -39,6 +39,12 @@ def found(guild: Guild, args: str) -> Any:
     return json.loads(outcome.out)
 
 
+def test_without_a_command_they_are_listed(guild: Guild) -> None:
+    outcome = guild("api")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "help-op  Print one operation of this project." in outcome.out
+
+
 def test_runs_tell_all_that_is_known(guild: Guild, home: Path) -> None:
     (run,) = found(guild, "runs 2")
     (file,) = run.pop("files")

@@ -106,7 +106,9 @@ def test_a_file_gets_the_rows_and_stderr_says_how_many(guild: Guild) -> None:
     outcome = guild("compare --csv out.csv -Sc")
     assert (outcome.out, outcome.err) == ("", "Wrote 2 row(s) to out.csv\n")
     assert len(rows(Path("out.csv").read_text())) == 2
-    assert guild("compare --csv no/such/dir.csv").err.startswith("guild: cannot write 'no/such/dir.csv'")
+    assert guild("compare --csv new/dir/out.csv").code == 0
+    assert len(rows(Path("new/dir/out.csv").read_text())) == 3
+    assert guild("compare --csv out.csv/x").err.startswith("guild: cannot write 'out.csv/x'")
 
 
 def test_batches_and_queues_are_left_out_unless_asked_for(guild: Guild, home: Path) -> None:
@@ -115,6 +117,7 @@ def test_batches_and_queues_are_left_out_unless_asked_for(guild: Guild, home: Pa
     (queue.guild_dir / layout.PROTO).mkdir()
     assert [row["run"] for row in rows(guild("compare --csv -").out)] == ["run"]
     assert len(rows(guild("compare --csv - --include-batch").out)) == 2
+    assert sorted(guild("compare --print-scalars").out.splitlines()) == ["[queue] queue", "[run] train"]
 
 
 def test_without_runs_there_is_nothing_and_no_error(guild: Guild) -> None:

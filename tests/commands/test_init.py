@@ -34,7 +34,7 @@ def home_chosen_in(directory: Path) -> str:
 def test_a_directory_gets_a_home_that_commands_there_use(guild: Guild, tmp_path: Path, user: Path) -> None:
     outcome = guild("init new/place")
     place = tmp_path / "project" / "new" / "place"
-    assert (outcome.code, outcome.out) == (0, "")
+    assert (outcome.code, outcome.out) == (0, f"Guild environment initialized in {place}\n")
     assert {p.name for p in (place / ".guild").iterdir()} >= {"runs", "trash", "cache", NOCOPY}
     assert home_chosen_in(place) == str(place / ".guild")
     assert (place / ".guild/cache/resources").resolve() == user / ".guild/cache/resources"

@@ -82,6 +82,7 @@ def test_a_shell_starts_in_the_directory_of_the_path_and_knows_the_home(
     [
         ("--shell -c x", "--shell and --cmd cannot both be specified"),
         ("-O -p x", "--output and --path cannot both be used"),
+        ("--shell --shell-cmd sh", "--shell-cmd and --shell cannot both be specified"),
         ("-O -s", "--output and --sourcecode cannot both be used"),
         ("-p none", "none does not exist"),
         ("-p ../b", "is not inside the run directory"),

@@ -72,7 +72,7 @@ def test_comments_are_listed_with_their_numbers(guild: Guild, home: Path) -> Non
         "",
         "  x",
         "",
-        "b  train (/projects/p)  2023-11-14 22:13:21  completed",
+        "b         train (/projects/p)  2023-11-14 22:13:21  completed",
         "  <no comments>",
     ]
 

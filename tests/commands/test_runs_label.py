@@ -22,6 +22,12 @@ def label_of(home: Path, run_id: str = "a") -> str:
         (["-rm", "one"], "two"),
         (["-rm", "one", "-rm", "two"], ""),
         (["-rm", "none"], "one two one"),
+        (["-rm", "on"], "one two one"),
+        (["-rm", "o.*", "-rm", "x|y"], ""),
+        (["-rm", "t.o|none"], "one one"),
+        (["-rm", "one two"], "one"),
+        (["-s", "  x   y "], "x   y"),
+        (["-a", " x "], "one two one x"),
         (["-c"], ""),
     ],
 )
@@ -51,6 +57,13 @@ def test_the_newest_run_is_labeled_by_default_and_more_when_named(guild: Guild, 
         ("-s a -p b", 1, "--set and --prepend cannot both be specified"),
         ("-p a -a b", 1, "--append and --prepend cannot both be specified"),
         ("-c -rm b", 1, "--remove and --clear cannot both be specified"),
+        ("-s ''", 2, "missing one of: --set, --append, --prepend, --remove, --clear"),
+        ("-a '' -p ''", 2, "missing one of: --set, --append, --prepend, --remove, --clear"),
+        (
+            "-rm '['",
+            1,
+            "invalid regular expression for --remove: '[': unterminated character set at position 0",
+        ),
     ],
 )
 def test_exactly_one_change_is_asked_for(
@@ -67,7 +80,7 @@ def test_it_asks_with_the_template_as_typed(guild: Guild, home: Path) -> None:
     assert outcome.err.startswith("You are about to label the following runs with '${x}':\n  [a]")
     assert outcome.err.endswith("Continue? (Y/n) ")
     assert (outcome.code, label_of(home)) == (4, "old")
-    assert guild("label -c", input="\n").code == 4  # clearing: no by default
+    assert (guild("label -c", input="\n").code, label_of(home)) == (0, "")
 
 
 def test_a_damaged_label_can_be_replaced(guild: Guild, home: Path) -> None:

@@ -160,6 +160,8 @@ def test_every_command_that_filters_takes_all_filters_in_the_same_way() -> None:
         ("-Set x", "-Se -St x"),
         ("-Se -Srcetps", "-Se -Sr -Sc -Se -St -Sp -Ss"),
         ("-Sx -Sex", "-Sx -Sex"),
+        ("-S et x -S c", "-Se -St x -Sc"),
+        ("-S x -S", "-S x -S"),
         ("-- -Set", "-- -Set"),
     ],
 )

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from guild.runs.attrs import write_attr
 from guild.runs.events import EventWriter
 from tests.commands.conftest import Guild
 from tests.made_runs import damage, make_run
@@ -69,6 +70,8 @@ def test_attributes_and_paths_are_printed(guild: Guild, home: Path) -> None:
     assert guild("select 2: -a marked").out == "no\nyes\n"
     assert guild("select -a exit_status").out == "0\n"
     assert guild("select -a operation").out == "test\n"
+    write_attr(home / "runs" / C / ".guild", "op", {"deps": []})
+    assert guild("select -a op").out == "deps: []\n"
     assert guild("select -a run_dir").out == f"{home / 'runs' / C}\n"
 
 

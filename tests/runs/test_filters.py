@@ -46,11 +46,9 @@ def train(tmp_path: Path) -> Run:
         "m:*",
         "*:train",
         "t*n",
-        "m:t????",
         ":train",
         "^m:",
         "ain$",
-        "[st]rain",
         "^m:train$",
     ],
 )
@@ -60,7 +58,23 @@ def test_an_operation_is_named_by_its_parts_or_a_pattern(train: Run, spec: str) 
 
 
 @pytest.mark.parametrize(
-    "spec", ["tr", "x:train", "p/train", "m/train", "Train", "^train", "m$", "a:b:c", "x:", "p/", "train+"]
+    "spec",
+    [
+        "tr",
+        "x:train",
+        "p/train",
+        "m/train",
+        "Train",
+        "^train",
+        "m$",
+        "t????",
+        "[st]rain",
+        "*/train",
+        "a:b:c",
+        "x:",
+        "p/",
+        "train+",
+    ],
 )
 def test_a_part_of_a_name_is_not_enough(train: Run, spec: str) -> None:
     assert not is_meant(train, operations=(spec,))
