@@ -22,7 +22,7 @@ from guild.launch.spec import Place, RunSpec
 from guild.launch.switches import with_switches
 from guild.launch.upstream import upstream_ids
 from guild.ops.flags import with_undefined
-from guild.ops.opdef import PYTHON_EXES, FlagDef, OpDef, SourceRules, Step
+from guild.ops.opdef import PYTHON_EXE, PYTHON_EXES, FlagDef, OpDef, SourceRules, Step
 from guild.runs import layout, older
 from guild.runs.run import Run
 
@@ -49,6 +49,11 @@ class Recipe:
     force_deps: bool = False
     upstream: tuple[str, ...] = ()  # runs that must have ended before this one can start
     batch: BatchPlan | None = None
+
+    @property
+    def is_rebuilt(self) -> bool:
+        """Whether it comes from the attributes, which do not say where the command was typed."""
+        return not self.cmd_dir
 
 
 def from_spec(spec: RunSpec, environ: Mapping[str, str], batch: BatchPlan | None = None) -> Recipe:
@@ -180,7 +185,7 @@ def _rebuilt(run: Run, place: Place) -> Recipe:
     return Recipe(
         argv=tuple(argv),
         own_env={**rendered, **flag_env(defs, flags)},
-        interpreter=variables["python_exe"] if template[0] == older.PYTHON else "",
+        interpreter=variables["python_exe"] if template[0] == PYTHON_EXE else "",
         is_python=is_python,
         opspec=str(params.get("opspec") or (run.opref.display if run.opref else "")),
         dest=dest,
@@ -263,7 +268,7 @@ def _steps(run: Run) -> tuple[Step, ...]:
 def _recorded_python(run: Run, template: list[str]) -> str:
     """The interpreter that the recorded command begins with, where the template begins with one."""
     cmd = run.list_attr("cmd")
-    return str(cmd[0]) if cmd and template[0] == older.PYTHON else ""
+    return str(cmd[0]) if cmd and template[0] == PYTHON_EXE else ""
 
 
 def _map(value: Any) -> dict[Any, Any]:

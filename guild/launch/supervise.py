@@ -96,7 +96,7 @@ def start(
 
 def _record_command(run: Run, made: recipe.Recipe) -> None:
     """The trials that Guild 0.9 makes have the command of their prototype on record until they are run."""
-    if not recipe.tells_flags(run) and run.list_attr("cmd") != list(made.argv):
+    if made.is_rebuilt and run.list_attr("cmd") != list(made.argv):
         attrs.write_attr(run.guild_dir, "cmd", list(made.argv))
 
 
@@ -148,7 +148,7 @@ def job_environ(home: Path, run: Run, made: recipe.Recipe, starter: Mapping[str,
     elif baked := own.get("PYTHONPATH", inherited):
         # Guild 0.9 bakes itself in; a batch or a workflow of its making is run by this Guild.
         own["PYTHONPATH"] = ":".join(p for p in baked.split(":") if p and not machine.holds_guild(p))
-    known = recorded if recorded is not None else run.map_attr("env") if not made.cmd_dir else {}
+    known = recorded if recorded is not None else run.map_attr("env") if made.is_rebuilt else {}
     cmd_dir = made.cmd_dir or known.get("CMD_DIR") or own.get("PROJECT_DIR") or str(run.path)
     run_env = run_environ(str(run.path), run.id, str(home), made.opspec, cmd_dir, made.dest)
     return env_rules.job_environ(

@@ -12,7 +12,7 @@ FlagValue = Any
 # Stands in a command template for the place of the flag arguments.
 FLAG_ARGS = "__flag_args__"
 # A command template that begins with one of these is a Python program.
-PYTHON_EXES = ("${python_exe}", "${guild_python_exe}")
+PYTHON_EXE, GUILD_PYTHON_EXE = PYTHON_EXES = ("${python_exe}", "${guild_python_exe}")
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,26 @@ def is_abandoned(store: RunStore, run: Run) -> bool:
     It is, if the batch that it is a trial of has ended, or was started again, since; else if it has been
     pending for long.
     """
-    since = run.pending_since()
-    if since is None or run.claim_lease() is not None:
+    since = _pending_since(run)
+    if since is None:
         return False
-    if abs(time.time() - since) > YOUNG_SECONDS:  # clocks of hosts that share a home differ a little
-        return True
-    return any(_came_after(batch, since) for batch in _batches_of(store, run))
+    return _is_long(since) or any(_came_after(batch, since) for batch in _batches_of(store, run))
+
+
+def is_long_pending(run: Run) -> bool:
+    """Whether a run is pending for longer than a start of Guild 0.9 takes, and ours are not at it. A queue
+    asks no more than this, since looking for batches takes as long as there are runs."""
+    since = _pending_since(run)
+    return since is not None and _is_long(since)
+
+
+def _pending_since(run: Run) -> float | None:
+    """When Guild 0.9 has made it pending, in seconds since the epoch."""
+    return None if run.claim_lease() is not None else run.pending_since()
+
+
+def _is_long(since: float) -> bool:
+    return abs(time.time() - since) > YOUNG_SECONDS  # clocks of hosts that share a home differ a little
 
 
 def _batches_of(store: RunStore, run: Run) -> list[Run]:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from guild.base.walk import relative, walk
+from guild.ops.opdef import GUILD_PYTHON_EXE, PYTHON_EXE
 from guild.runs import layout
 from guild.runs.manifest import DEPENDENCY, SOURCE, ManifestEntry, read_manifest
 from guild.runs.run import Run
 
 UNKNOWN = "-"  # the digest of what was not recorded
-PYTHON, GUILD_PYTHON = "${python_exe}", "${guild_python_exe}"
 _OP_MAIN = "guild.op_main"
 # They run others: this Guild does that, not the one that made the run.
 _PARENTS = ("guild.batch_main", "guild.steps_main", "guild.plugins.random_main", "guild.plugins.queue_main")
@@ -38,8 +38,8 @@ def op_of(run: Run) -> dict[str, Any]:
         return op
     place, words, env = source_dir(run), list(cmd["cmd-args"]), cmd.get("cmd-env")
     env = dict(env) if isinstance(env, dict) else {}
-    if words[0] == PYTHON and _is_parent(words):
-        words[0] = GUILD_PYTHON
+    if words[0] == PYTHON_EXE and _is_parent(words):
+        words[0] = GUILD_PYTHON_EXE
     elif place and _OP_MAIN not in words:
         env.setdefault("PYTHONPATH", place)  # every operation found its modules there, not only scripts
     made = {**cmd, "cmd-args": words, "cmd-env": env}

@@ -9,7 +9,7 @@ from guild.base.processes import is_alive
 from guild.launch import recipe
 from guild.launch.upstream import Standing, standing
 from guild.runs import journal, lifecycle
-from guild.runs.abandoned import is_abandoned
+from guild.runs.abandoned import is_long_pending
 from guild.runs.lifecycle import Held
 from guild.runs.resources import Gpus, parse_gpus
 from guild.runs.run import Run
@@ -144,8 +144,8 @@ class Observer:
         )
 
     def _holds_up(self, run: Run) -> bool:
-        """Whether a pending run is in progress: leased by us, or by Guild 0.9 and not abandoned."""
-        if not is_abandoned(self._store, run):
+        """Whether a pending run is in progress: leased by us, or by Guild 0.9 and not for long."""
+        if not is_long_pending(run):
             return True
         text = f"Not waiting for run {run.id}: it is pending, and nobody has started it for long"
         self.notes.append(Note(run.id, f"{text} ('guild run --start {run.short_id}' does that)"))

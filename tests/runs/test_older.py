@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from guild.ops.opdef import GUILD_PYTHON_EXE, PYTHON_EXE
 from guild.runs import layout
 from guild.runs.generated import generated_top
-from guild.runs.older import GUILD_PYTHON, PYTHON, entries_of, op_of
+from guild.runs.older import entries_of, op_of
 from guild.runs.run import Run
 from guild.runs.run_files import files_of_kinds
 from tests.made_runs import make_run
@@ -66,21 +67,21 @@ def op(*words: str) -> dict[str, Any]:
 
 
 def test_an_operation_says_where_its_source_code_is_as_guild_0_9_does(tmp_path: Path) -> None:
-    script = op_of(make_run(tmp_path, "a", attrs={"op": op(PYTHON, "-um", "guild.op_main", "train")}))
+    script = op_of(make_run(tmp_path, "a", attrs={"op": op(PYTHON_EXE, "-um", "guild.op_main", "train")}))
     assert script["sourcecode"] == {"dest": SOURCE}
     assert script["op-cmd"]["cmd-env"] == {"A": "1"}
 
 
 def test_modules_are_found_by_commands_that_are_no_scripts(tmp_path: Path) -> None:
-    command = op_of(make_run(tmp_path, "a", attrs={"op": op(PYTHON, "-m", "train")}))["op-cmd"]
-    assert command["cmd-args"] == [PYTHON, "-m", "train"]
+    command = op_of(make_run(tmp_path, "a", attrs={"op": op(PYTHON_EXE, "-m", "train")}))["op-cmd"]
+    assert command["cmd-args"] == [PYTHON_EXE, "-m", "train"]
     assert command["cmd-env"] == {"A": "1", "PYTHONPATH": SOURCE}
 
 
 def test_batches_and_workflows_are_run_by_this_guild(tmp_path: Path) -> None:
     for module in ("guild.batch_main", "guild.steps_main"):
-        command = op_of(make_run(tmp_path, module, attrs={"op": op(PYTHON, "-um", module)}))["op-cmd"]
-        assert command["cmd-args"] == [GUILD_PYTHON, "-um", module]
+        command = op_of(make_run(tmp_path, module, attrs={"op": op(PYTHON_EXE, "-um", module)}))["op-cmd"]
+        assert command["cmd-args"] == [GUILD_PYTHON_EXE, "-um", module]
 
 
 @pytest.mark.parametrize("damaged", [{}, {"op-cmd": 5}, {"op-cmd": {"cmd-args": "x"}}, {"op-cmd": {}}])

@@ -1,7 +1,6 @@
 """What the observer sees of a home, and what it reads again."""
 
 import os
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -453,16 +452,3 @@ def test_a_claim_that_is_recovered_keeps_being_restaged(abc: HandMade, observer:
     abc.claimed("c")
     abc.holder_dies("c")
     assert staged(look(abc, observer)) == ["c", "a", "b"]
-
-
-def test_a_trial_whose_batch_has_ended_since_is_not_waited_for(home: HandMade, observer: Observer) -> None:
-    home.by_guild_09("a", "PENDING", age=30)
-    home.by_guild_09("batch")
-    batch = home.run("batch")
-    os.symlink("../a", batch.path / "a")
-    attrs.write_attr(batch.guild_dir, "exit_status", 1)
-    attrs.write_attr(batch.guild_dir, "stopped", round((time.time() - 60) * 1e6))
-    assert in_progress(look(home, observer, full=True)) == ["a"], "it was made, or started, after that"
-    attrs.write_attr(batch.guild_dir, "stopped", round((time.time() - 10) * 1e6))
-    assert in_progress(look(home, observer, full=True)) == []
-    assert home.status("a") == "pending"
