@@ -3,5 +3,5 @@ import sys
 msg = "hi"
 n = 2
 for i in range(n):
-    print(f"{msg}: {i}")
-print("done", file=sys.stderr)
+    sys.stdout.write(f"{msg}: {i}\n")
+sys.stderr.write("done\n")  # whole lines: what Guild 0.9 reads of two streams at once, it mixes
